@@ -1,0 +1,38 @@
+// Builds dist: the library with tsc, then the command line as one bundle. Runs on every `npm install`.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundleCli } from './bundle-cli.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+
+// Built beside dist and then swapped in, so that whoever runs from dist never sees half of it,
+// a failed build leaves the last good one, and files of deleted sources do not linger.
+const next = mkdtempSync(join(root, '.dist-'))
+try {
+  if (existsSync(join(root, 'src'))) compile(next)
+  await bundleCli(root, next)
+  swap(next)
+} catch (error) {
+  console.error(`build: ${error instanceof Error ? error.message : error}`)
+  process.exitCode = 1
+} finally {
+  rmSync(next, { recursive: true, force: true })
+}
+
+function compile(outDir) {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+}
+
+function swap(built) {
+  const old = `${built}-old`
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(built, dist)
+  rmSync(old, { recursive: true, force: true })
+}

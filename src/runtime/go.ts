@@ -1,0 +1,65 @@
+import { fatal } from './crash.js'
+import { prepareThread } from './debug.js'
+import { RuntimeError } from './errors.js'
+import { Goroutine } from './goroutine.js'
+import { asyncContext } from './locals.js'
+import type { Routine } from './operation.js'
+import { type GoFunction, originOf } from './origin.js'
+import { wait } from './promise.js'
+import { type Scheduler, scheduler, thread } from './scheduler.js'
+
+/** What `go` can run: a generator function, an async function or a plain one. */
+export type GoTarget<A extends unknown[], T> = (...args: A) => Routine<T> | PromiseLike<T> | T
+
+/**
+ * Starts `fn(...args)` as a goroutine and returns its handle at once; the function starts when its turn comes, after
+ * those that were started before it. A generator function waits with `yield*`; an async or a plain function runs as
+ * it is, and cannot be interrupted.
+ *
+ * A failure that nobody joins, by the time the event loop has turned once more, ends the process with exit code 2.
+ * Source: Go's `go` statement.
+ */
+export function go<A extends unknown[], T>(fn: (...args: A) => Routine<T>, ...args: A): Goroutine<T>
+export function go<A extends unknown[], T>(fn: (...args: A) => PromiseLike<T>, ...args: A): Goroutine<T>
+export function go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<T>
+export function go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goroutine<T> {
+  return spawn(scheduler(), go as GoFunction, fn, args)
+}
+
+/** @internal Starts a goroutine on a given scheduler. @param above the function that the user called. */
+export function spawn<A extends unknown[], T>(on: Scheduler, above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
+  if (!thread.prepared) prepareThread()
+  const generator = isGeneratorFunction(fn) ? fn(...args) : call(fn, args)
+  const g = new Goroutine(on, generator, originOf(fn as GoFunction, above))
+  if (asyncContext.capture !== undefined) g.locals = asyncContext.capture()
+  on.start(g as Goroutine<unknown>)
+  return g
+}
+
+const generatorPrototype: unknown = Object.getPrototypeOf(function* () {})
+
+// A function is not called to see what it returns: its body must not run before its goroutine's turn.
+function isGeneratorFunction<A extends unknown[], T>(fn: GoTarget<A, T>): fn is (...args: A) => Routine<T> {
+  if (typeof fn !== 'function') {
+    throw fatal(new RuntimeError(`go of nil func value: go() needs a function, not ${String(fn)}`))
+  }
+  const prototype: unknown = Object.getPrototypeOf(fn)
+  if (prototype === generatorPrototype) return true
+  // A generator function of another realm (node:vm) has another prototype.
+  return prototype !== Function.prototype && Object.prototype.toString.call(fn) === '[object GeneratorFunction]'
+}
+
+function* call<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Routine<T> {
+  const result = fn(...args)
+  if (isRoutine(result)) return yield* result
+  if (isThenable(result)) return yield* wait(result)
+  return result
+}
+
+function isRoutine<T>(result: Routine<T> | PromiseLike<T> | T): result is Routine<T> {
+  return Object.prototype.toString.call(result) === '[object Generator]'
+}
+
+export function isThenable<T>(value: PromiseLike<T> | T): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

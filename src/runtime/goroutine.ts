@@ -1,0 +1,204 @@
+import { Canceled } from './errors.js'
+import { Operation, type Parked, type Routine, type Waiter } from './operation.js'
+import type { Origin } from './origin.js'
+import { reportUnjoined } from './crash.js'
+import {
+  CANCEL_PENDING,
+  DEAD,
+  EXITED,
+  FAILED_GOROUTINE,
+  HANDLED,
+  RUNNABLE,
+  RUNNING,
+  type Scheduler,
+  thread,
+  UNLISTED,
+  WAITING,
+} from './scheduler.js'
+import { WaitList } from './wait-list.js'
+
+/** How a goroutine ended: with a value, or with what it threw. */
+export type Outcome<T> =
+  | { readonly value: T; readonly error?: never }
+  | { readonly error: unknown; readonly value?: never }
+
+export type GoroutineState = 'runnable' | 'running' | 'waiting' | 'dead'
+
+/** Why goroutines were told to stop while they ran: thrown at their next park. */
+const pendingCancel = new WeakMap<Goroutine<unknown>, Canceled>()
+
+/**
+ * A function that runs concurrently with the rest of its thread: what `go` returns. `yield* g` joins it, which gives
+ * its value or throws its error; it can be joined any number of times. Source: Go's `g` in runtime/runtime2.go.
+ */
+export class Goroutine<T> implements Waiter, PromiseLike<T> {
+  readonly id: number
+  /** @internal */
+  phase: number
+  /** @internal */
+  flags: number
+  /** @internal The parked operation; once dead, the outcome. */
+  slot: unknown
+  /** @internal Place in the scheduler's list of those that have parked; -1 before. */
+  index: number
+  /** @internal When it parked last, in tenths of a second. */
+  sinceDecis: number
+  /** @internal */
+  joiners: WaitList<Operation<unknown>> | undefined
+  /** @internal The async context it runs in, where one is in use; see locals.ts. */
+  locals: unknown
+
+  /** @internal */
+  constructor(
+    /** @internal */ readonly scheduler: Scheduler,
+    /** @internal */ readonly generator: Routine<T>,
+    /** @internal */ readonly origin: Origin,
+  ) {
+    this.id = ++thread.lastId
+    this.phase = RUNNABLE
+    this.flags = 0
+    this.slot = undefined
+    this.index = UNLISTED
+    this.sinceDecis = 0
+    this.joiners = undefined
+    this.locals = undefined
+  }
+
+  get state(): GoroutineState {
+    return this.phase === WAITING ? 'waiting' : this.phase === RUNNABLE ? 'runnable' : this.phase === RUNNING ? 'running' : 'dead'
+  }
+
+  /** What it waits for while it is parked, in Go's words: `chan receive`, `select`, `sleep`. */
+  get waitReason(): string | undefined {
+    return this.phase === WAITING ? (this.slot as Operation<unknown>).waitReason : undefined
+  }
+
+  /**
+   * Throws `Canceled` at the point where the goroutine is parked, so that its `finally` blocks and `using` run. One
+   * that runs gets it when it parks next; one that has not started ends without running. Each call throws once: what
+   * catches it goes on, and may wait again.
+   */
+  cancel(cause?: unknown): void {
+    if (this.phase === DEAD) return
+    const canceled = new Canceled(cause)
+    if (this.phase === WAITING) {
+      ;(this.slot as Operation<unknown>).interrupt(canceled)
+    } else if (this.phase === RUNNABLE && this.slot === undefined) {
+      this.scheduler.finish(this, true, canceled)
+    } else {
+      this.flags |= CANCEL_PENDING
+      pendingCancel.set(this, canceled)
+    }
+  }
+
+  /** Waits until the goroutine has ended, and throws its error if it failed. The same as `yield* g`. */
+  join(): Operation<T> {
+    return new Join(this)
+  }
+
+  /** Waits until the goroutine has ended, and tells how: `{ value }` or `{ error }`. Counts as handling its failure. */
+  outcome(): Operation<Outcome<T>> {
+    this.flags |= HANDLED
+    return new Await(this)
+  }
+
+  /** The join, for no longer than `bound` (a context) lasts. */
+  within(bound: Parameters<Operation<T>['within']>[0]): Operation<T> {
+    return this.join().within(bound)
+  }
+
+  [Symbol.iterator](): Iterator<Parked, T, unknown> {
+    return this.join()[Symbol.iterator]()
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: `await g` joins.
+  then<A = T, B = never>(
+    onValue?: ((value: T) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.join().then(onValue, onError)
+  }
+
+  /** @internal The operation it waits in has ended. */
+  wake(_operation: Operation<unknown>): void {
+    this.scheduler.ready(this)
+  }
+
+  /** @internal Makes it waiting; returns the error to throw instead, when it was told to stop. */
+  beforePark(operation: Operation<unknown>): Canceled | undefined {
+    if ((this.flags & CANCEL_PENDING) !== 0) return this.takeCancel()
+    this.slot = operation
+    this.phase = WAITING
+    this.sinceDecis = thread.decis
+    if (this.index < 0) this.scheduler.register(this)
+    return undefined
+  }
+
+  /** @internal */
+  end(failed: boolean, value: unknown): void {
+    this.phase = DEAD
+    this.slot = value
+    if (failed) this.flags |= FAILED_GOROUTINE
+    const { joiners } = this
+    if (joiners !== undefined) {
+      for (let joiner = joiners.shift(); joiner !== undefined; joiner = joiners.shift()) (joiner as Join<T>).settle()
+    } else if (failed && (this.flags & HANDLED) === 0 && !(value instanceof Canceled)) {
+      reportUnjoined(this)
+    }
+  }
+
+  /** @internal True when it ended by `goexit`. */
+  get exited(): boolean {
+    return (this.flags & EXITED) !== 0
+  }
+
+  private takeCancel(): Canceled | undefined {
+    const canceled = pendingCancel.get(this)
+    pendingCancel.delete(this)
+    this.flags &= ~CANCEL_PENDING
+    return canceled
+  }
+}
+
+abstract class AfterEnd<T, R> extends Operation<R> {
+  constructor(protected readonly goroutine: Goroutine<T>) {
+    super()
+  }
+
+  override get waitReason(): string {
+    return 'goroutine join'
+  }
+
+  /** Ends this wait with what the goroutine, which is dead, left behind. */
+  abstract settle(): true
+
+  override attempt(): boolean {
+    this.goroutine.flags |= HANDLED
+    return this.goroutine.phase === DEAD && this.settle()
+  }
+
+  override park(): void {
+    this.goroutine.joiners ??= new WaitList()
+    this.goroutine.joiners.push(this)
+  }
+
+  override unpark(): void {
+    this.goroutine.joiners?.remove(this)
+  }
+}
+
+class Join<T> extends AfterEnd<T, T> {
+  override settle(): true {
+    const { slot } = this.goroutine
+    return (this.goroutine.flags & FAILED_GOROUTINE) !== 0 ? this.fail(slot) : this.complete(slot as T)
+  }
+}
+
+class Await<T> extends AfterEnd<T, Outcome<T>> {
+  override settle(): true {
+    const { slot } = this.goroutine
+    return this.complete(
+      (this.goroutine.flags & FAILED_GOROUTINE) !== 0 ? { error: slot } : { value: slot as T },
+    )
+  }
+}

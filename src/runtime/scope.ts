@@ -1,0 +1,89 @@
+import { Canceled } from './errors.js'
+import { Goroutine } from './goroutine.js'
+import { spawn, type GoTarget } from './go.js'
+import type { Routine } from './operation.js'
+import type { GoFunction } from './origin.js'
+import { scheduler } from './scheduler.js'
+
+/** The goroutines of one block: none outlives it. */
+export class Scope {
+  private readonly children = new Set<Goroutine<unknown>>()
+  private failure: { readonly error: unknown } | undefined = undefined
+
+  /** Starts a goroutine that ends before the scope does. Its failure cancels the others. */
+  go<A extends unknown[], T>(fn: (...args: A) => Routine<T>, ...args: A): Goroutine<T>
+  go<A extends unknown[], T>(fn: (...args: A) => PromiseLike<T>, ...args: A): Goroutine<T>
+  go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<T>
+  go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goroutine<T> {
+    return this.start(this.go as GoFunction, fn, args)
+  }
+
+  /** @internal */
+  start<A extends unknown[], T>(above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
+    const child = spawn(scheduler(), above, fn, args)
+    this.children.add(child)
+    const outcome = child.outcome()
+    outcome.claim().attempt()
+    outcome.parkFor({
+      wake: () => {
+        this.children.delete(child)
+        const { error } = outcome.value as { error?: unknown }
+        if (error !== undefined && !(error instanceof Canceled)) this.fail(error)
+      },
+    })
+    return child
+  }
+
+  /** @internal Cancels all children and waits until they have ended. */
+  *end(): Routine<void> {
+    this.cancel()
+    yield* this.drain()
+  }
+
+  /** @internal Waits until all children have ended; throws what the first failure was. */
+  *join(): Routine<void> {
+    yield* this.drain()
+    if (this.failure !== undefined) throw this.failure.error
+  }
+
+  private *drain(): Routine<void> {
+    for (const child of this.children) yield* child.outcome()
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined) return
+    this.failure = { error }
+    this.cancel(error)
+  }
+
+  private cancel(cause?: unknown): void {
+    for (const child of this.children) child.cancel(cause)
+  }
+}
+
+/**
+ * Runs `body` with a scope for its goroutines, and ends only when all of them have ended: with the value of `body`
+ * once they are through, or with the first failure, of `body` or of a child, which cancels all the others. Canceling
+ * the goroutine that waits here cancels them too. Source: Trio's nursery; Go has no such thing.
+ *
+ * ```ts
+ * const [a, b] = yield* scope(function* (s) {
+ *   const left = s.go(load, 'a'), right = s.go(load, 'b')
+ *   return [yield* left, yield* right]
+ * })
+ * ```
+ */
+export function* scope<T>(body: (s: Scope) => Routine<T>): Routine<T> {
+  const s = new Scope()
+  // The body is a child as well, so that the failure of another one reaches it where it is parked.
+  const main = s.start(scope as unknown as GoFunction, body, [s])
+  let ended = false
+  try {
+    yield* main.outcome()
+    yield* s.join()
+    ended = true
+    return yield* main
+  } finally {
+    if (!ended) yield* s.end()
+  }
+}
