@@ -1,6 +1,6 @@
 // Builds dist: the library with tsc, then the command line as one bundle. Runs on every `npm install`.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleCli } from './bundle-cli.mjs'
@@ -10,29 +10,25 @@ const dist = join(root, 'dist')
 
 // Built beside dist and then swapped in, so that whoever runs from dist never sees half of it,
 // a failed build leaves the last good one, and files of deleted sources do not linger.
-const next = mkdtempSync(join(root, '.dist-'))
+const next = join(root, `.dist-${process.pid}`)
+const old = `${next}-old`
 try {
-  if (existsSync(join(root, 'src'))) compile(next)
+  mkdirSync(next)
+  if (existsSync(join(root, 'src'))) compile()
   await bundleCli(root, next)
-  swap(next)
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(next, dist)
 } catch (error) {
   console.error(`build: ${error instanceof Error ? error.message : error}`)
   process.exitCode = 1
 } finally {
-  rmSync(next, { recursive: true, force: true })
+  for (const folder of [next, old]) rmSync(folder, { recursive: true, force: true })
 }
 
-function compile(outDir) {
+function compile() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir], {
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], {
     cwd: root,
     stdio: 'inherit',
   })
-}
-
-function swap(built) {
-  const old = `${built}-old`
-  if (existsSync(dist)) renameSync(dist, old)
-  renameSync(built, dist)
-  rmSync(old, { recursive: true, force: true })
 }

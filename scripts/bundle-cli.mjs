@@ -65,6 +65,9 @@ function notice(folder) {
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry))
   if (file === undefined && license === undefined)
     throw new Error(`bundle: ${name} ${version} states no licence`)
-  const text = file === undefined ? `Licence: ${license}` : readFileSync(join(folder, file), 'utf8').trim()
+  const text =
+    file === undefined
+      ? `${license}, as its package.json states.`
+      : readFileSync(join(folder, file), 'utf8').trim()
   return `${name} ${version}\n\n${text}`
 }
