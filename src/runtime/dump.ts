@@ -50,7 +50,7 @@ function status(g: Goroutine<unknown>): string {
 function where(g: Goroutine<unknown>): string[] {
   let stack: string | undefined
   if (g === thread.current) stack = new Error().stack
-  else if (g.slot !== undefined) stack = stackOf(g.generator)
+  else if (g.slot !== undefined) stack = stackOf(g)
   const lines = stackLines(stack)
   return lines.length === 0 ? ownFunction(g) : lines
 }

@@ -124,16 +124,6 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     this.scheduler.ready(this)
   }
 
-  /** @internal Makes it waiting; returns the error to throw instead, when it was told to stop. */
-  beforePark(operation: Operation<unknown>): Canceled | undefined {
-    if ((this.flags & CANCEL_PENDING) !== 0) return this.takeCancel()
-    this.slot = operation
-    this.phase = WAITING
-    this.sinceDecis = thread.decis
-    if (this.index < 0) this.scheduler.register(this)
-    return undefined
-  }
-
   /** @internal */
   end(failed: boolean, value: unknown): void {
     this.phase = DEAD
@@ -152,7 +142,8 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     return (this.flags & EXITED) !== 0
   }
 
-  private takeCancel(): Canceled | undefined {
+  /** @internal Why it was told to stop while it ran; asked once, by the operation that parks next. */
+  takeCancel(): Canceled | undefined {
     const canceled = pendingCancel.get(this)
     pendingCancel.delete(this)
     this.flags &= ~CANCEL_PENDING

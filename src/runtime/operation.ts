@@ -1,6 +1,6 @@
 import { MisuseError } from './errors.js'
 import type { Goroutine } from './goroutine.js'
-import { thread } from './scheduler.js'
+import { CANCEL_PENDING, thread, WAITING } from './scheduler.js'
 import type { Linked } from './wait-list.js'
 
 /** What a parked goroutine yields to the scheduler. Nobody but the runtime makes or reads one. */
@@ -29,6 +29,7 @@ const STARTED = 1
 const PARKED = 2
 export const SETTLED = 3
 export const FAILED = 4
+const RETURNED = 5
 
 /** The value that a dump resumes a parked goroutine with: its operation takes the stack and stays parked. */
 const PROBE = Symbol('probe')
@@ -52,8 +53,6 @@ export const watch: { made: ((operation: Operation<unknown>) => void) | undefine
  * result that this iterator returns and the node of the wait list, so that a wait costs one object.
  */
 export abstract class Operation<T> implements PromiseLike<T>, Linked {
-  /** @internal An iterator result's `done`: false while this waits. */
-  done: boolean
   /** @internal An iterator result's `value`: the outcome, or what went wrong. */
   value: unknown
   /** @internal */
@@ -66,7 +65,6 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
   after: Linked | undefined
 
   constructor() {
-    this.done = false
     this.value = undefined
     this.state = FRESH
     this.waiter = undefined
@@ -122,15 +120,16 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
 
   /** @internal The iterator that `yield*` runs. Only the scheduler resumes it. */
   next(signal?: unknown): this {
-    if (this.state === FRESH) {
+    if (this.state <= STARTED) {
       const g = thread.current
       if (g === undefined) throw outsideGoroutine(this)
-      if (--thread.fuel < 0 && g.scheduler.preempt(g, this)) return this
       this.state = STARTED
+      // A goroutine that has to give up its turn comes back here, and then attempts.
+      if (--thread.fuel < 0 && g.scheduler.preempt(g, this)) return this
       if (!this.attempt()) return this.parkIn(g)
     } else if (signal === PROBE) return this.tellStack()
     if (this.state === FAILED) throw this.value
-    this.done = true
+    this.state = RETURNED
     return this
   }
 
@@ -139,6 +138,11 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
     if (this.state !== FRESH) throw usedTwice(this)
     this.state = STARTED
     return this
+  }
+
+  /** @internal An iterator result's `done`: false while this waits. */
+  get done(): boolean {
+    return this.state === RETURNED
   }
 
   /** @internal It ended with an error, which is its `value`. */
@@ -179,27 +183,30 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
   }
 
   private parkIn(g: Goroutine<unknown>): this {
-    const interruption = g.beforePark(this)
-    if (interruption !== undefined) {
+    if ((g.flags & CANCEL_PENDING) !== 0) {
       this.state = FAILED
-      throw interruption
+      throw g.takeCancel()
     }
     this.state = PARKED
     this.waiter = g
+    g.slot = this
+    g.phase = WAITING
+    g.sinceDecis = thread.decis
+    if (g.index < 0) g.scheduler.register(g)
     this.park()
     return this
   }
 
   private tellStack(): this {
     thread.probedStack = new Error().stack
-    return this // `done` is still false: the goroutine stays parked
+    return this
   }
 }
 
-/** @internal The stack of a goroutine that waits in an operation, taken by resuming it for a moment. */
-export function stackOf(generator: Iterator<unknown>): string {
+/** @internal The stack of a goroutine that stands in an operation, taken by resuming it for a moment. */
+export function stackOf(g: Goroutine<unknown>): string {
   thread.probedStack = undefined
-  generator.next(PROBE as never)
+  g.generator.next(PROBE)
   return thread.probedStack ?? ''
 }
 

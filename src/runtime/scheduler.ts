@@ -120,6 +120,8 @@ export class Scheduler {
   private readonly shuffle: boolean
   private readonly onIdle: SchedulerOptions['onIdle']
   private running = false
+  /** The run loop is on the stack and uses the runnext slot. */
+  private relays = false
   private scheduled = false
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
@@ -148,7 +150,7 @@ export class Scheduler {
   /** Makes a parked goroutine runnable: next after the one that wakes it. */
   ready(g: Goroutine<unknown>): void {
     g.phase = RUNNABLE
-    if (this.running && !this.shuffle) {
+    if (this.relays) {
       const earlier = this.runnext
       this.runnext = g
       if (earlier !== undefined) this.queue.push(earlier)
@@ -239,11 +241,13 @@ export class Scheduler {
     }
     if ((++this.turns & 63) === 0) thread.everyFewTurns?.()
     this.running = true
+    this.relays = !this.shuffle
     thread.fuel = Math.min(thread.fuel, this.fullTank)
     do {
       this.runQueue()
     } while (this.isIdle && this.onIdle?.() === true)
     this.running = false
+    this.relays = false
     if (!this.isIdle) this.afterEventLoop()
   }
 
@@ -280,20 +284,14 @@ export class Scheduler {
     let result: IteratorResult<unknown, unknown>
     try {
       result = contextSwitch.run === undefined ? resume(g) : contextSwitch.run(g)
-      while (result !== g.slot) {
-        if (result.done === true) {
-          thread.current = undefined
-          this.finish(g, false, result.value)
-          return
-        }
-        result = g.generator.throw(strayYield(result.value))
-      }
+      while (result !== g.slot && result.done !== true) result = g.generator.throw(strayYield(result.value))
     } catch (error) {
       thread.current = undefined
       this.finish(g, true, error)
       return
     }
     thread.current = undefined
+    if (result !== g.slot) this.finish(g, false, result.value)
   }
 
   /** Reads the clock, fires due timers and refills the fuel; true when the budget is spent. */

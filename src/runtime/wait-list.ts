@@ -28,7 +28,14 @@ export class WaitList<N extends Linked> {
   /** Unlinks the first waiter; `undefined` when nobody waits. */
   shift(): N | undefined {
     const node = this.first
-    if (node !== undefined) this.unlink(node)
+    if (node === undefined) return undefined
+    const after = node.after as N | undefined // a list links only nodes of its own kind
+    this.first = after
+    if (after === undefined) this.last = undefined
+    else {
+      after.before = undefined
+      node.after = undefined
+    }
     return node
   }
 
@@ -45,7 +52,7 @@ export class WaitList<N extends Linked> {
 
   private unlink(node: N): void {
     const { before, after } = node
-    if (before === undefined) this.first = after as N | undefined // a list links only nodes of its own kind
+    if (before === undefined) this.first = after as N | undefined
     else before.after = after
     if (after === undefined) this.last = before as N | undefined
     else after.before = before
