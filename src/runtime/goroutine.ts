@@ -107,6 +107,16 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     return this.join().within(bound)
   }
 
+  /** @internal The join, as the case of a select. */
+  claim(): Operation<T> {
+    return this.join().claim()
+  }
+
+  /** @internal */
+  isJoinedBy(operation: Operation<unknown>): boolean {
+    return operation instanceof AfterEnd && operation.goroutine === this
+  }
+
   [Symbol.iterator](): Iterator<Parked, T, unknown> {
     return this.join()[Symbol.iterator]()
   }
@@ -152,7 +162,7 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
 }
 
 abstract class AfterEnd<T, R> extends Operation<R> {
-  constructor(protected readonly goroutine: Goroutine<T>) {
+  constructor(readonly goroutine: Goroutine<T>) {
     super()
   }
 

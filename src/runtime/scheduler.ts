@@ -27,7 +27,7 @@ const budgetMs = 2
 /** How often in a row the runnext slot is taken before the queue gets its turn. */
 const longestRelay = 32
 /** Operations between two readings of the clock, at most; fewer while goroutines take long between operations. */
-const mostFuel = 64
+const mostFuel = 128
 
 /** Phases of a goroutine. */
 export const RUNNABLE = 0

@@ -37,21 +37,26 @@ export function trySelect<const C extends Cases>(cases: C): Selected<C> | undefi
 }
 
 class Select<R> extends Operation<R> implements Waiter {
-  private readonly keys: string[] = []
-  private readonly operations: Operation<unknown>[] = []
+  private readonly cases: Cases
+  /** The operations of the cases; their order is of no meaning. */
+  private readonly operations: Operation<unknown>[]
 
   constructor(cases: Cases) {
     super()
+    let count = 0
+    for (const key in cases) if (cases[key] !== undefined) count++
+    const operations = new Array<Operation<unknown>>(count)
+    count = 0
     for (const key in cases) {
       const operation = cases[key]
-      if (operation === undefined) continue
-      this.keys.push(key)
-      this.operations.push((operation instanceof Operation ? operation : operation.join()).claim())
+      if (operation !== undefined) operations[count++] = operation.claim()
     }
+    this.cases = cases
+    this.operations = operations
   }
 
   get isEmpty(): boolean {
-    return this.keys.length === 0
+    return this.operations.length === 0
   }
 
   override get waitReason(): string {
@@ -60,35 +65,46 @@ class Select<R> extends Operation<R> implements Waiter {
 
   // Every case is tried once, in random order; the order is drawn as far as it is needed (Fisher and Yates).
   override attempt(): boolean {
-    const { keys, operations } = this
+    const { operations } = this
+    let left = operations.length
+    if (left === 0) return false
     const { random } = scheduler()
-    for (let left = operations.length; left > 0; left--) {
+    do {
       const drawn = left === 1 ? 0 : random.below(left)
       const operation = operations[drawn] as Operation<unknown>
-      const key = keys[drawn] as string
-      if (operation.attempt()) return this.choose(key, operation)
-      operations[drawn] = operations[left - 1] as Operation<unknown>
-      operations[left - 1] = operation
-      keys[drawn] = keys[left - 1] as string
-      keys[left - 1] = key
-    }
+      if (operation.attempt()) return this.choose(operation)
+      left--
+      operations[drawn] = operations[left] as Operation<unknown>
+      operations[left] = operation
+    } while (left > 0)
     return false
   }
 
   override park(): void {
-    for (const operation of this.operations) operation.parkFor(this)
+    const { operations } = this
+    for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).parkFor(this)
   }
 
   override unpark(): void {
-    for (const operation of this.operations) operation.abandon()
+    const { operations } = this
+    for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).abandon()
   }
 
   wake(operation: Operation<unknown>): void {
     this.unpark()
-    this.choose(this.keys[this.operations.indexOf(operation)] as string, operation)
+    this.choose(operation)
   }
 
-  private choose(key: string, operation: Operation<unknown>): true {
-    return operation.failed ? this.fail(operation.value) : this.complete({ key, value: operation.value } as R)
+  private choose(operation: Operation<unknown>): true {
+    if (operation.failed) return this.fail(operation.value)
+    return this.complete({ key: this.keyOf(operation), value: operation.value } as R)
+  }
+
+  private keyOf(operation: Operation<unknown>): string | undefined {
+    for (const key in this.cases) {
+      const each = this.cases[key]
+      if (each === operation || (each instanceof Goroutine && each.isJoinedBy(operation))) return key
+    }
+    return undefined
   }
 }
