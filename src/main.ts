@@ -1,38 +1,96 @@
+import { fromSignal } from './context/abort-signal.js'
+import { background, type CancelContext, type Context, withCancel } from './context/context.js'
 import type { Clock } from './runtime/clock.js'
+import { crash } from './runtime/crash.js'
+import { dumpOnSigquit } from './runtime/dump.js'
+import { Canceled, MisuseError } from './runtime/errors.js'
 import type { GoTarget } from './runtime/go.js'
+import type { Outcome } from './runtime/goroutine.js'
+import { builtin, complain, hostProcess } from './runtime/host.js'
 import type { GoFunction } from './runtime/origin.js'
-import { SeededRandom, type Random } from './runtime/random.js'
+import { type Random, SeededRandom } from './runtime/random.js'
 import { startRoot } from './runtime/root.js'
 import { Scheduler, threadScheduler } from './runtime/scheduler.js'
 
-/** How `run` differs from the thread's own scheduler, for tests. */
+/** How a `run` differs from the thread's own way: mostly for tests. */
 export interface RunOptions {
+  /** Ends the context that the function gets. */
+  signal?: AbortSignal
   /** Runs the goroutines in an order drawn from this seed: the same seed gives the same interleaving. */
   seed?: number
   /** The time they live in. */
   clock?: Clock
-  /** Where select and shuffle take their choice from. */
+  /** Where select takes its choice from. */
   random?: Random
-  /** Receives a failure that nobody joined, or a fatal error, instead of ending the process. */
+  /** Receives a failure that nobody joined, a fatal error or a deadlock, instead of the process ending. */
   onCrash?: (error: unknown) => void
 }
 
-/** Runs `fn` as a root goroutine inside a program that is already async, and gives its outcome. */
-export function run<T>(fn: GoTarget<[], T>, options?: RunOptions): Promise<T> {
+/**
+ * Runs `fn` as a root goroutine inside a program that is already async (a test, a route of a server) and gives its
+ * outcome. What it leaves running goes on. With a seed, clock, random source or `onCrash` it has a scheduler of its own.
+ */
+export function run<T>(fn: (ctx: Context) => ReturnType<GoTarget<[], T>>, options: RunOptions = {}): Promise<T> {
+  const ctx = options.signal === undefined ? background() : fromSignal(options.signal)
   return new Promise((resolve, reject) => {
-    startRoot(schedulerFor(options), run as GoFunction, fn, [], (outcome) => {
+    startRoot(schedulerFor(options), run as GoFunction, fn as GoTarget<[Context], T>, [ctx], (outcome) => {
       if ('error' in outcome) reject(outcome.error)
       else resolve(outcome.value)
     })
   })
 }
 
-function schedulerFor(options: RunOptions | undefined): Scheduler {
-  if (options === undefined) return threadScheduler()
-  const { seed, clock, random, onCrash } = options
+let mainStarted = false
+
+/**
+ * Runs `fn` as the root goroutine of the program, on the main thread, once. When it returns, the process ends with
+ * code 0, whatever else runs; when it throws, with a report and code 2. Its context ends on SIGINT and SIGTERM; a
+ * second signal ends the process at once. SIGQUIT (Ctrl-\) prints every goroutine's stack. Source: Go's `main.main`.
+ */
+export function main(fn: (ctx: Context) => ReturnType<GoTarget<[], unknown>>): void {
+  if (mainStarted) throw new MisuseError('main() was called twice: a program has one, use run() or go() inside it')
+  if (builtin<{ isMainThread: boolean }>('node:worker_threads')?.isMainThread === false) {
+    throw new MisuseError('main() belongs to the main thread: use run() in a worker thread')
+  }
+  mainStarted = true
+  const ctx = withCancel(background())
+  const signals = new Signals(ctx)
+  dumpOnSigquit(complain)
+  const on = threadScheduler()
+  startRoot(on, main as GoFunction, fn as GoTarget<[Context], unknown>, [ctx], (outcome) => end(on, outcome, signals))
+}
+
+function end(on: Scheduler, outcome: Outcome<unknown>, signals: Signals): void {
+  if (!('error' in outcome)) hostProcess?.exit(0)
+  else if (outcome.error instanceof Canceled && signals.exitCode !== undefined) hostProcess?.exit(signals.exitCode)
+  else crash(on, outcome.error, undefined)
+}
+
+const numbers = { SIGINT: 2, SIGTERM: 15 }
+
+/** SIGINT and SIGTERM: the first one ends the context, the second one the process. */
+class Signals {
+  /** What the shell expects of a process that a signal ended: 128 and its number. */
+  exitCode: number | undefined
+
+  constructor(ctx: CancelContext) {
+    for (const [name, number] of Object.entries(numbers)) {
+      hostProcess?.on(name, () => {
+        if (this.exitCode !== undefined) hostProcess?.exit(this.exitCode)
+        this.exitCode = 128 + number
+        ctx.cancel(new Error(`received ${name}`))
+      })
+    }
+  }
+}
+
+function schedulerFor({ seed, clock, random, onCrash }: RunOptions): Scheduler {
+  if (seed === undefined && clock === undefined && random === undefined && onCrash === undefined) return threadScheduler()
   return new Scheduler({
+    shuffle: seed !== undefined,
+    ...(seed !== undefined && { random: new SeededRandom(seed) }),
+    ...(random && { random }),
     ...(clock && { clock }),
-    ...(seed === undefined ? random && { random } : { random: new SeededRandom(seed), shuffle: true }),
     ...(onCrash && { onCrash: (error: unknown) => onCrash(error) }),
   })
 }
