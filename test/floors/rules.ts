@@ -13,9 +13,10 @@ export function violations(sources: readonly Source[]): string[] {
 
 function importFault({ path }: Source, { specifier, target, typeOnly }: Import): string | undefined {
   const inFile = `(${path} imports '${specifier}')`
+  if (/^sluice(\/|$)/.test(specifier)) return `inside src one imports the file, never a door ${inFile}`
   if (target === undefined) {
-    if (/^sluice(\/|$)/.test(specifier)) return `inside src one imports the file, never a door ${inFile}`
-    return outsideFault(path, specifier, typeOnly) && `${outsideFault(path, specifier, typeOnly)} ${inFile}`
+    const fault = outsideFault(path, specifier, typeOnly)
+    return fault === undefined ? undefined : `${fault} ${inFile}`
   }
   const from = folderOf(path)
   const to = folderOf(target)
