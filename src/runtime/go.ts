@@ -28,12 +28,21 @@ export function go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goro
 
 /** @internal Starts a goroutine on a given scheduler. @param above the function that the user called. */
 export function spawn<A extends unknown[], T>(on: Scheduler, above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
+  return launch(on, invoke(fn, args), fn as GoFunction, above)
+}
+
+/** @internal Starts what `invoke` or a wrapper around it made; `fn` is whose name a dump shows. */
+export function launch<T>(on: Scheduler, routine: Routine<T>, fn: GoFunction, above: GoFunction): Goroutine<T> {
   if (!thread.prepared) prepareThread()
-  const generator = isGeneratorFunction(fn) ? fn(...args) : call(fn, args)
-  const g = new Goroutine(on, generator, originOf(fn as GoFunction, above))
+  const g = new Goroutine(on, routine, originOf(fn, above))
   if (asyncContext.capture !== undefined) g.locals = asyncContext.capture()
   on.start(g as Goroutine<unknown>)
   return g
+}
+
+/** Calls `fn` as a goroutine does; the body of any kind of function runs when the routine does. */
+export function invoke<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Routine<T> {
+  return isGeneratorFunction(fn) ? fn(...args) : call(fn, args)
 }
 
 const generatorFunction: unknown = function* () {}.constructor

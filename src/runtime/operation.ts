@@ -14,7 +14,7 @@ export type Routine<T> = Generator<Parked, T, unknown>
 
 /** Whoever waits for an operation: a goroutine, a promise, or an operation made of others. */
 export interface Waiter {
-  /** `operation` has ended: its `state` says how. Called once for each park. */
+  /** @internal `operation` has ended: its `state` says how. Called once for each park. */
   wake(operation: Operation<unknown>): void
 }
 

@@ -2,12 +2,13 @@ import type { Clock } from './clock.js'
 
 /** Something with a deadline. It carries its own place in the heap, so that it leaves in O(log n). */
 export interface Deadline {
-  /** When, in milliseconds of the scheduler's clock. */
+  /** @internal When, in milliseconds of the scheduler's clock. */
   atMs: number
-  /** Place in the heap; -1 outside. */
+  /** @internal Place in the heap; -1 outside. */
   heapIndex: number
-  /** Order of arrival, which decides among equal deadlines. */
+  /** @internal Order of arrival, which decides among equal deadlines. */
   sequence: number
+  /** @internal */
   expire(nowMs: number): void
 }
 

@@ -1,6 +1,8 @@
 /** What a `WaitList` links: a node carries its own two links, so waiting costs no object of its own. */
 export interface Linked {
+  /** @internal */
   before: Linked | undefined
+  /** @internal */
   after: Linked | undefined
 }
 

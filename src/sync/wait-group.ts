@@ -1,0 +1,85 @@
+import { fatal } from '../runtime/crash.js'
+import { ArgumentError, FatalError } from '../runtime/errors.js'
+import { type GoTarget, invoke, launch } from '../runtime/go.js'
+import type { Goroutine } from '../runtime/goroutine.js'
+import { Operation, type Routine } from '../runtime/operation.js'
+import type { GoFunction } from '../runtime/origin.js'
+import { scheduler } from '../runtime/scheduler.js'
+import { WaitList } from '../runtime/wait-list.js'
+
+/**
+ * Waits for a number of things to be done. All that wait are let go at the moment the counter reaches zero, so it may
+ * be used again at once. For goroutines that can fail, a `Group` is the better choice.
+ *
+ * Source: Go's `sync.WaitGroup`.
+ */
+export class WaitGroup {
+  private count = 0
+  private readonly waiting = new WaitList<Wait>()
+
+  /**
+   * Adds `delta`, which may be negative, to the counter.
+   * @throws FatalError if the counter falls below zero.
+   */
+  add(delta: number): void {
+    if (!Number.isInteger(delta)) throw new ArgumentError(`a WaitGroup counts whole things, not ${delta}`)
+    if (this.count + delta < 0) throw fatal(new FatalError('sync: negative WaitGroup counter'))
+    this.count += delta
+    if (this.count > 0) return
+    for (let wait = this.waiting.shift(); wait !== undefined; wait = this.waiting.shift()) wait.complete()
+  }
+
+  /** One thing is done. */
+  done(): void {
+    this.add(-1)
+  }
+
+  /** Waits until the counter is zero. */
+  wait(): Operation<void> {
+    return new Wait(this, this.waiting)
+  }
+
+  /** Starts a goroutine that counts as one thing. Its failure is not caught: it ends the process. */
+  go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goroutine<T> {
+    this.add(1)
+    return launch(scheduler(), this.counted(fn, args), fn as GoFunction, this.go as GoFunction)
+  }
+
+  /** @internal */
+  get isZero(): boolean {
+    return this.count === 0
+  }
+
+  private *counted<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Routine<T> {
+    try {
+      return yield* invoke(fn, args)
+    } finally {
+      this.done()
+    }
+  }
+}
+
+class Wait extends Operation<void> {
+  constructor(
+    private readonly group: WaitGroup,
+    private readonly waiting: WaitList<Wait>,
+  ) {
+    super()
+  }
+
+  override get waitReason(): string {
+    return 'sync.WaitGroup.Wait'
+  }
+
+  override attempt(): boolean {
+    return this.group.isZero && this.complete()
+  }
+
+  override park(): void {
+    this.waiting.push(this)
+  }
+
+  override unpark(): void {
+    this.waiting.remove(this)
+  }
+}
