@@ -11,12 +11,17 @@ export interface Clock {
 // setTimeout takes a delay beyond 2^31-1 ms for 1 ms, so a longer one is reached in steps.
 const longestDelayMs = 2 ** 31 - 1
 
+/** Milliseconds since the process began, on the host's own clock. */
+export function hostNow(): number {
+  return performance.now()
+}
+
 /** The host's clock, over one host timer. */
 export class HostClock implements Clock {
   private timer: ReturnType<typeof setTimeout> | undefined
 
   now(): number {
-    return performance.now()
+    return hostNow()
   }
 
   epochNow(): number {

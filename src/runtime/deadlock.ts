@@ -4,7 +4,7 @@ import { dumpOf } from './dump.js'
 import { endProcess } from './crash.js'
 import { FatalError } from './errors.js'
 import { hostProcess } from './host.js'
-import { DEAD, EXITED } from './scheduler.js'
+import { DEAD, EXITED, type Scheduler } from './scheduler.js'
 
 /** Root goroutines that have not ended: when the event loop runs empty, they never will. */
 const roots = new Set<Goroutine<unknown>>()
@@ -33,11 +33,15 @@ function report(): void {
   }
 }
 
-/** What is wrong, every goroutine with its stack, and operations whose `yield*` may be missing. */
-export function deadlockReport(root: Goroutine<unknown>): string {
+function deadlockReport(root: Goroutine<unknown>): string {
   const headline =
     root.phase === DEAD && (root.flags & EXITED) !== 0
       ? 'no goroutines (main called runtime.Goexit) - deadlock!'
       : 'all goroutines are asleep - deadlock!'
-  return [headline, dumpOf(root.scheduler.goroutines()), ...suspected()].filter((part) => part !== '').join('\n\n')
+  return [headline, deadlockDetails(root.scheduler)].filter((part) => part !== '').join('\n\n')
+}
+
+/** The stack of every goroutine, and operations whose `yield*` may be missing. */
+export function deadlockDetails(of: Scheduler): string {
+  return [dumpOf(of.goroutines()), ...suspected()].filter((part) => part !== '').join('\n\n')
 }

@@ -1,3 +1,4 @@
+import { hostNow } from './clock.js'
 import type { Goroutine } from './goroutine.js'
 import { hostProcess } from './host.js'
 import { stackOf } from './operation.js'
@@ -43,7 +44,7 @@ function entry(g: Goroutine<unknown>): string {
 
 function status(g: Goroutine<unknown>): string {
   if (g.phase !== WAITING) return g.state
-  const minutes = Math.floor((g.scheduler.clock.now() / 100 - g.sinceDecis) / 600)
+  const minutes = Math.floor((hostNow() / 100 - g.sinceDecis) / 600)
   return minutes < 1 ? `${g.waitReason}` : `${g.waitReason}, ${minutes} minutes`
 }
 

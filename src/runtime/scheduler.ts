@@ -1,4 +1,4 @@
-import { type Clock, HostClock } from './clock.js'
+import { type Clock, HostClock, hostNow } from './clock.js'
 import { MisuseError } from './errors.js'
 import type { Goroutine } from './goroutine.js'
 import type { Operation } from './operation.js'
@@ -118,6 +118,8 @@ export class Scheduler {
   private readonly queue = new Ring<Goroutine<unknown>>(64)
   private runnext: Goroutine<unknown> | undefined = undefined
   private readonly shuffle: boolean
+  /** Whether its goroutines live in the time that slices are measured in. */
+  private readonly inHostTime: boolean
   private readonly onIdle: SchedulerOptions['onIdle']
   private running = false
   /** The run loop is on the stack and uses the runnext slot. */
@@ -132,6 +134,7 @@ export class Scheduler {
 
   constructor(options: SchedulerOptions = {}) {
     this.clock = options.clock ?? new HostClock()
+    this.inHostTime = this.clock instanceof HostClock
     this.random = options.random ?? hostRandom()
     this.shuffle = options.shuffle ?? false
     this.onCrash = options.onCrash
@@ -243,12 +246,14 @@ export class Scheduler {
     this.running = true
     this.relays = !this.shuffle
     thread.fuel = Math.min(thread.fuel, this.fullTank)
+    let more: boolean
     do {
       this.runQueue()
-    } while (this.isIdle && this.onIdle?.() === true)
+      more = !this.isIdle || this.onIdle?.() === true
+    } while (more && !this.sliceIsOver())
     this.running = false
     this.relays = false
-    if (!this.isIdle) this.afterEventLoop()
+    if (more) this.afterEventLoop()
   }
 
   private get isIdle(): boolean {
@@ -297,14 +302,14 @@ export class Scheduler {
   /** Reads the clock, fires due timers and refills the fuel; true when the budget is spent. */
   private sliceIsOver(): boolean {
     const now = this.readClock()
-    this.timers.fire(now)
+    this.timers.fire(this.inHostTime ? now : this.clock.now())
     if (now - this.sliceStartMs < budgetMs) return false
     this.preemptions++
     return true
   }
 
   private readClock(): number {
-    const now = this.clock.now()
+    const now = hostNow()
     const passedMs = now - this.checkedMs
     this.checkedMs = now
     if (passedMs < budgetMs / 8) this.fullTank = Math.min(this.fullTank * 2, mostFuel)

@@ -18,6 +18,11 @@ export class Scope {
     return this.start(this.go as GoFunction, fn, args)
   }
 
+  /** Cancels all children that are still running. */
+  cancel(cause?: unknown): void {
+    for (const child of this.children) child.cancel(cause)
+  }
+
   /** @internal */
   start<A extends unknown[], T>(above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
     const child = spawn(scheduler(), above, fn, args)
@@ -54,10 +59,6 @@ export class Scope {
     if (this.failure !== undefined) return
     this.failure = { error }
     this.cancel(error)
-  }
-
-  private cancel(cause?: unknown): void {
-    for (const child of this.children) child.cancel(cause)
   }
 }
 

@@ -1,10 +1,9 @@
 import { fatal } from '../runtime/crash.js'
 import { ArgumentError, FatalError } from '../runtime/errors.js'
-import { type GoTarget, invoke, launch } from '../runtime/go.js'
-import { Operation, type Routine } from '../runtime/operation.js'
+import type { GoTarget } from '../runtime/go.js'
+import type { Operation } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
-import { scheduler } from '../runtime/scheduler.js'
-import { WaitList } from '../runtime/wait-list.js'
+import { type Task, Team } from '../runtime/team.js'
 
 /** What a group cancels: a context from `withCancel`. */
 export interface Cancelable {
@@ -30,29 +29,28 @@ export interface GroupOptions {
  * Source: golang.org/x/sync/errgroup.
  */
 export class Group {
-  private active = 0
-  private limit: number
   private readonly ctx: Cancelable | undefined
   private failure: { readonly error: unknown } | undefined = undefined
-  private readonly starting = new WaitList<Start>()
-  private readonly waiting = new WaitList<Wait>()
+  private readonly team: Team<undefined>
 
   constructor({ ctx, limit = Infinity }: GroupOptions = {}) {
     checkLimit(limit)
     this.ctx = ctx
-    this.limit = limit
+    this.team = new Team(limit, {
+      ended: (_, outcome) => {
+        if ('error' in outcome) this.note(outcome.error)
+      },
+    })
   }
 
   /** Starts `fn(...args)` as a goroutine, once fewer than the limit are running. */
   go<A extends unknown[]>(fn: GoTarget<A, unknown>, ...args: A): Operation<void> {
-    return new Start(this, fn as GoTarget<unknown[], unknown>, args)
+    return this.team.go(this.go as GoFunction, undefined, fn as Task, args)
   }
 
   /** Starts `fn(...args)` as a goroutine if the limit allows it now. */
   tryGo<A extends unknown[]>(fn: GoTarget<A, unknown>, ...args: A): boolean {
-    if (this.active >= this.limit || !this.starting.isEmpty) return false
-    this.start(fn as GoTarget<unknown[], unknown>, args)
-    return true
+    return this.team.tryGo(this.tryGo as GoFunction, undefined, fn as Task, args) !== undefined
   }
 
   /**
@@ -61,117 +59,25 @@ export class Group {
    */
   setLimit(limit: number): void {
     checkLimit(limit)
-    if (this.active > 0) {
-      const message = `errgroup: modify limit while ${this.active} goroutines in the group are still active`
-      throw fatal(new FatalError(message))
+    const { active } = this.team
+    if (active > 0) {
+      throw fatal(new FatalError(`errgroup: modify limit while ${active} goroutines in the group are still active`))
     }
-    this.limit = limit
+    this.team.limit = limit
   }
 
   /** Waits until all have ended; throws the first error that any of them threw. */
   wait(): Operation<void> {
-    return new Wait(this)
+    return this.team.wait(() => {
+      this.ctx?.cancel()
+      if (this.failure !== undefined) throw this.failure.error
+    })
   }
 
-  /** @internal */
-  get isDone(): boolean {
-    return this.active === 0 && this.starting.isEmpty
-  }
-
-  /** @internal */
-  settle(wait: Wait): true {
-    this.ctx?.cancel()
-    return this.failure === undefined ? wait.complete() : wait.fail(this.failure.error)
-  }
-
-  /** @internal */
-  start(fn: GoTarget<unknown[], unknown>, args: unknown[]): void {
-    this.active++
-    launch(scheduler(), this.member(fn, args), fn as GoFunction, this.start as GoFunction)
-  }
-
-  /** @internal */
-  get queue(): WaitList<Start> {
-    return this.starting
-  }
-
-  /** @internal */
-  get waiters(): WaitList<Wait> {
-    return this.waiting
-  }
-
-  private *member(fn: GoTarget<unknown[], unknown>, args: unknown[]): Routine<void> {
-    try {
-      yield* invoke(fn, args)
-    } catch (error) {
-      if (this.failure === undefined) {
-        this.failure = { error }
-        this.ctx?.cancel(error)
-      }
-    } finally {
-      this.leave()
-    }
-  }
-
-  private leave(): void {
-    this.active--
-    const next = this.starting.shift()
-    if (next !== undefined) next.begin()
-    if (!this.isDone) return
-    for (let wait = this.waiting.shift(); wait !== undefined; wait = this.waiting.shift()) this.settle(wait)
-  }
-}
-
-class Start extends Operation<void> {
-  constructor(
-    private readonly group: Group,
-    private readonly fn: GoTarget<unknown[], unknown>,
-    private readonly args: unknown[],
-  ) {
-    super()
-  }
-
-  override get waitReason(): string {
-    return 'errgroup.Group.Go'
-  }
-
-  override attempt(): boolean {
-    return this.group.tryGo(this.fn, ...this.args) && this.complete()
-  }
-
-  override park(): void {
-    this.group.queue.push(this)
-  }
-
-  override unpark(): void {
-    this.group.queue.remove(this)
-  }
-
-  begin(): void {
-    this.group.start(this.fn, this.args)
-    this.complete()
-  }
-}
-
-class Wait extends Operation<void> {
-  constructor(private readonly group: Group) {
-    super()
-  }
-
-  override get waitReason(): string {
-    return 'errgroup.Group.Wait'
-  }
-
-  override attempt(): boolean {
-    return this.group.isDone && this.group.settle(this)
-  }
-
-  override park(): void {
-    this.group.waiters.push(this)
-  }
-
-  override unpark(): void {
-    this.group.waiters.remove(this)
+  private note(error: unknown): void {
+    if (this.failure !== undefined) return
+    this.failure = { error }
+    this.ctx?.cancel(error)
   }
 }
 

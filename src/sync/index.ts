@@ -1,9 +1,11 @@
 /** Locks, groups and pools. */
+export { type BufferLease, buffers } from './buffers.js'
 export { Cond } from './cond.js'
 export { type Cancelable, Group, type GroupOptions } from './group.js'
 export { type Lock, Mutex } from './mutex.js'
 export { Once, onceFunc, onceValue } from './once.js'
 export { type Overflow, RingQueue } from './ring-queue.js'
+export { type Lease, Pool, type PoolOptions, type PoolStats } from './pool.js'
 export { type RLocker, RWMutex } from './rw-mutex.js'
 export { type Permits, Semaphore } from './semaphore.js'
 export { type Flight, type FlightOutcome, SingleFlight } from './single-flight.js'

@@ -1,0 +1,75 @@
+import { SluiceError } from '../runtime/errors.js'
+import { dumpOf, goroutines } from '../runtime/dump.js'
+import type { Goroutine } from '../runtime/goroutine.js'
+import { builtin, later } from '../runtime/host.js'
+import { describeLeak, type Leak, onLeak } from '../runtime/leaks.js'
+import { thread } from '../runtime/scheduler.js'
+
+/** Goroutines were left behind; the message names each one, what it waits for and where it was created. */
+export class LeakError extends SluiceError {
+  readonly code = 'ERR_SLUICE_LEAK'
+}
+
+/**
+ * Finds goroutines that are started from now on and left behind: those that still wait when `done` is called, and
+ * those that the garbage collector found parked for ever.
+ *
+ * ```ts
+ * const leaks = leakCheck()
+ * await run(body)
+ * await leaks.done()       // or: await using leaks = leakCheck()
+ * ```
+ *
+ * Source: go.uber.org/goleak.
+ */
+export function leakCheck(): LeakCheck {
+  return new LeakCheck()
+}
+
+export class LeakCheck implements AsyncDisposable {
+  private readonly lastBefore = thread.lastId
+  private readonly collected: Leak[] = []
+  private readonly stop = onLeak((leak) => {
+    if (leak.id > this.lastBefore) this.collected.push(leak)
+  })
+
+  /** @throws LeakError if goroutines are left, after those that can still run had their chance to end. */
+  async done(): Promise<void> {
+    for (let turn = 0; turn < 10 || this.someRun(); turn++) await eventLoopTurn()
+    collectGarbage()
+    await eventLoopTurn()
+    collectGarbage()
+    await eventLoopTurn()
+    this.stop()
+    const left = this.startedSince()
+    const count = left.length + this.collected.length
+    if (count === 0) return
+    const parts = [`${count} goroutines were left behind:`, ...this.collected.map(describeLeak), dumpOf(left)]
+    throw new LeakError(parts.filter((part) => part !== '').join('\n\n'))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.done()
+  }
+
+  private startedSince(): Goroutine<unknown>[] {
+    return goroutines().filter(({ id }) => id > this.lastBefore)
+  }
+
+  private someRun(): boolean {
+    return this.startedSince().some(({ state }) => state !== 'waiting')
+  }
+}
+
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => later(resolve))
+}
+
+/** Collects garbage now, with or without --expose-gc. */
+function collectGarbage(): void {
+  const exposed = (globalThis as { gc?: () => void }).gc
+  if (exposed !== undefined) return exposed()
+  builtin<{ setFlagsFromString(flags: string): void }>('node:v8')?.setFlagsFromString('--expose-gc')
+  const gc = builtin<{ runInNewContext(code: string): () => void }>('node:vm')?.runInNewContext('gc')
+  gc?.()
+}
