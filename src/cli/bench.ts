@@ -1,0 +1,89 @@
+import { Command } from 'commander'
+import type { Context } from '../context/context.js'
+import { RequestError } from '../load/connection.js'
+import { loadTest, type Plan, type Run } from '../load/load-test.js'
+import { jsonReport, textReport } from '../load/report.js'
+import { targetFor } from '../load/target.js'
+import { Canceled } from '../runtime/errors.js'
+import { complain } from '../runtime/host.js'
+import type { Routine } from '../runtime/operation.js'
+import { Progress } from './progress.js'
+import { body, count, header, time } from './values.js'
+
+interface Options {
+  connections: number
+  requests?: number
+  duration?: number
+  method?: string
+  header: [string, string][]
+  body?: Buffer
+  timeout: number
+  keepalive: boolean
+  latency?: boolean
+  json?: boolean
+}
+
+/** How a command runs: as a goroutine, whose value is the exit code of the process. */
+export type Action = (ctx: Context) => Routine<number>
+
+/** `sluice bench URL`. `run` gets what is to be done once the arguments are understood. */
+export function benchCommand(run: (action: Action) => void): Command {
+  return new Command('bench')
+    .description('Measure an HTTP server: connections that send one request after the other, as fast as it answers.')
+    .argument('<url>', 'what to request, such as http://localhost:8080/path')
+    .option('-c, --connections <n>', 'connections that work at the same time', count, 50)
+    .option('-n, --requests <n>', 'requests to send in all; also 10k or 1m', count)
+    .option('-z, --duration <time>', 'how long to go on: 500ms, 30s, 3m (10s unless -n is given)', time)
+    .option('-m, --method <method>', 'HTTP method (GET, or POST with a body)')
+    .option('-H, --header <header>', "a header, as 'Name: value'; may be repeated", header, [])
+    .option('-d, --body <body>', 'body of the request, or @file', body)
+    .option('-t, --timeout <time>', 'after which a request without a response has failed', time, 20_000)
+    .option('--no-keepalive', 'open a connection for each request')
+    .option('--latency', 'more percentiles, up to 99.999')
+    .option('--json', 'print the report as JSON')
+    .addHelpText('after', help)
+    .action((url: string, options: Options) => run((ctx) => bench(ctx, url, options)))
+}
+
+const help = `
+Exit codes: 0 after a run with responses, 1 if every request failed, 2 for a wrong
+argument, 130 after Ctrl-C, which prints what there is so far.
+
+  $ sluice bench http://localhost:8080/ -c 100 -z 30s
+  $ sluice bench http://localhost:8080/orders -n 10k -d @order.json -H 'Content-Type: application/json'
+`
+
+function* bench(ctx: Context, url: string, options: Options): Routine<number> {
+  const target = targetFor(url, {
+    method: (options.method ?? (options.body === undefined ? 'GET' : 'POST')).toUpperCase(),
+    headers: options.header,
+    keepAlive: options.keepalive,
+    ...(options.body && { body: options.body }),
+  })
+  const plan = planFor(options)
+  const progress = new Progress(plan)
+  let run: Run
+  try {
+    run = yield* loadTest(ctx, target, plan, (now) => progress.update(now))
+  } catch (error) {
+    if (error instanceof Canceled) return 130
+    if (!(error instanceof RequestError)) throw error
+    complain(`sluice: no connection to ${target.host}:${target.port}: ${error.kind}; is the server running there?`)
+    return 1
+  } finally {
+    progress.stop()
+  }
+  print(run, options)
+  if (run.interrupted) return 130
+  return run.results.responses === 0 ? 1 : 0
+}
+
+function planFor({ connections, requests, duration, timeout }: Options): Plan {
+  const durationMs = duration ?? (requests === undefined ? 10_000 : Infinity)
+  return { connections: Math.min(connections, requests ?? connections), requests, durationMs, timeoutMs: timeout }
+}
+
+function print(run: Run, { json, latency = false }: Options): void {
+  const text = json ? JSON.stringify(jsonReport(run), undefined, 2) : textReport(run, { latency })
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,118 @@
+import type { Context } from '../context/context.js'
+import { withTimeout } from '../context/deadline.js'
+import { type Chan, chan } from '../runtime/chan.js'
+import type { Routine } from '../runtime/operation.js'
+import { type Scope, scope } from '../runtime/scope.js'
+import { select } from '../runtime/select.js'
+import { sleep } from '../runtime/sleep.js'
+import { ticker } from '../runtime/timer.js'
+import { Connection, RequestError } from './connection.js'
+import { type Result, Results } from './results.js'
+import type { Target } from './target.js'
+
+/** How hard and how long. */
+export interface Plan {
+  readonly connections: number
+  /** Requests to send in all; `undefined` where the time decides. */
+  readonly requests: number | undefined
+  /** How long to go on; `Infinity` where the number decides. */
+  readonly durationMs: number
+  /** A request without a response by then has failed. */
+  readonly timeoutMs: number
+}
+
+/** What a run came to. */
+export interface Run {
+  readonly results: Results
+  readonly elapsedMs: number
+  /** Whether it was ended from outside, before its plan was fulfilled. */
+  readonly interrupted: boolean
+}
+
+/** A connection that cannot be opened is tried again after so long, and after twice as long the next time. */
+const firstRetryMs = 10
+const longestRetryMs = 1000
+
+/**
+ * A closed-loop load test: each connection is a goroutine that sends a request when it has the response to the last
+ * one. Results go through a channel to one collector; `onProgress` is told ten times a second how far it is.
+ *
+ * The first connection is opened before the clock starts. Throws `RequestError` if that fails: then there is nothing
+ * to measure.
+ */
+export function* loadTest(ctx: Context, target: Target, plan: Plan, onProgress: (run: Run) => void): Routine<Run> {
+  const results = new Results()
+  const connections = Array.from({ length: plan.connections }, () => new Connection(target))
+  return yield* scope(function* (s) {
+    s.go(expireLate, connections, plan.timeoutMs)
+    yield* (connections[0] as Connection).open().within(ctx)
+    const startedMs = performance.now()
+    const progress = (interrupted: boolean) => ({ results, elapsedMs: performance.now() - startedMs, interrupted })
+    s.go(tellProgress, () => onProgress(progress(false)))
+    const interrupted = yield* drive(s, ctx, connections, plan, results)
+    const run = progress(interrupted)
+    s.cancel()
+    for (const connection of connections) connection.close()
+    return run
+  })
+}
+
+/** Runs all connections until the plan is fulfilled or the context ends; true in the latter case. */
+function* drive(s: Scope, ctx: Context, connections: Connection[], plan: Plan, results: Results): Routine<boolean> {
+  using stop = withTimeout(ctx, plan.durationMs)
+  const samples = chan<Result>(1024)
+  const budget = { left: plan.requests ?? Infinity }
+  const collector = s.go(collect, samples, results)
+  const workers = connections.map((connection) => s.go(work, stop, connection, budget, samples))
+  for (const worker of workers) yield* worker
+  results.unfinished = connections.filter(({ wasCutOff }) => wasCutOff).length
+  samples.close()
+  yield* collector
+  return ctx.err !== undefined
+}
+
+function* collect(samples: Chan<Result>, results: Results): Routine<void> {
+  for (let sample = yield* samples.recv(); sample !== undefined; sample = yield* samples.recv()) results.add(sample)
+}
+
+/** One connection: requests, one after the other, until there are none left to send or time is up. */
+function* work(stop: Context, connection: Connection, budget: { left: number }, samples: Chan<Result>): Routine<void> {
+  let retryMs = firstRetryMs
+  while (budget.left > 0 && stop.err === undefined) {
+    budget.left--
+    try {
+      if (!connection.isOpen) yield* connection.open().within(stop)
+      const startedMs = performance.now()
+      const { status, bodyBytes } = yield* connection.exchange().within(stop)
+      yield* samples.send({ latencyMs: performance.now() - startedMs, status, bytes: bodyBytes })
+      retryMs = firstRetryMs
+    } catch (error) {
+      if (stop.err !== undefined && error === stop.err) return
+      if (!(error instanceof RequestError)) throw error
+      yield* samples.send({ error: error.kind })
+      // A server that is gone must not be hammered, and a run against it must not spin.
+      if (error.whileConnecting) {
+        yield* select({ pause: sleep(retryMs), stop: stop.done() })
+        retryMs = Math.min(2 * retryMs, longestRetryMs)
+      }
+    }
+  }
+}
+
+/** Gives up on requests that have waited for too long: one look at all connections instead of a timer for each. */
+function* expireLate(connections: Connection[], timeoutMs: number): Routine<void> {
+  using tick = ticker(Math.min(100, Math.max(1, timeoutMs / 10)))
+  for (;;) {
+    yield* tick.c.recv()
+    const beforeMs = performance.now() - timeoutMs
+    for (const connection of connections) if ((connection.waitingSince ?? Infinity) <= beforeMs) connection.expire()
+  }
+}
+
+function* tellProgress(tell: () => void): Routine<void> {
+  using tick = ticker(100)
+  for (;;) {
+    yield* tick.c.recv()
+    tell()
+  }
+}
