@@ -29,9 +29,8 @@ export interface Run {
   readonly interrupted: boolean
 }
 
-/** A connection that cannot be opened is tried again after so long, and after twice as long the next time. */
-const firstRetryMs = 10
-const longestRetryMs = 1000
+/** A connection that cannot be opened is tried again after so long: a run against a server that is gone must not spin. */
+const retryMs = 10
 
 /**
  * A closed-loop load test: each connection is a goroutine that sends a request when it has the response to the last
@@ -77,7 +76,6 @@ function* collect(samples: Chan<Result>, results: Results): Routine<void> {
 
 /** One connection: requests, one after the other, until there are none left to send or time is up. */
 function* work(stop: Context, connection: Connection, budget: { left: number }, samples: Chan<Result>): Routine<void> {
-  let retryMs = firstRetryMs
   while (budget.left > 0 && stop.err === undefined) {
     budget.left--
     try {
@@ -85,16 +83,11 @@ function* work(stop: Context, connection: Connection, budget: { left: number }, 
       const startedMs = performance.now()
       const { status, bodyBytes } = yield* connection.exchange().within(stop)
       yield* samples.send({ latencyMs: performance.now() - startedMs, status, bytes: bodyBytes })
-      retryMs = firstRetryMs
     } catch (error) {
       if (stop.err !== undefined && error === stop.err) return
       if (!(error instanceof RequestError)) throw error
       yield* samples.send({ error: error.kind })
-      // A server that is gone must not be hammered, and a run against it must not spin.
-      if (error.whileConnecting) {
-        yield* select({ pause: sleep(retryMs), stop: stop.done() })
-        retryMs = Math.min(2 * retryMs, longestRetryMs)
-      }
+      if (error.whileConnecting) yield* select({ pause: sleep(retryMs), stop: stop.done() })
     }
   }
 }

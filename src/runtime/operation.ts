@@ -210,8 +210,8 @@ export function stackOf(g: Goroutine<unknown>): string {
   return thread.probedStack ?? ''
 }
 
-/** An operation and a bound: whichever ends first. */
-class Within<T> extends Operation<T> implements Waiter {
+/** @internal An operation and a bound: whichever ends first. */
+export class Within<T> extends Operation<T> implements Waiter {
   private ended: Operation<void> | undefined = undefined
 
   constructor(

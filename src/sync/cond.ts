@@ -1,3 +1,5 @@
+import { fatal } from '../runtime/crash.js'
+import { FatalError } from '../runtime/errors.js'
 import { type Bound, Operation } from '../runtime/operation.js'
 import { WaitList } from '../runtime/wait-list.js'
 import type { Mutex, MutexWaiter } from './mutex.js'
@@ -14,38 +16,45 @@ import type { Mutex, MutexWaiter } from './mutex.js'
  * Source: Go's `sync.Cond`.
  */
 export class Cond {
-  private readonly waiting = new WaitList<CondWait>()
+  /** @internal */
+  readonly waiting = new WaitList<CondWait>()
 
-  constructor(readonly mutex: Mutex) {}
+  constructor(
+    /** Protects what the condition is about. */
+    readonly mutex: Mutex,
+  ) {}
 
   /**
    * Unlocks the mutex, waits for a signal, and locks the mutex again before it ends: also where it ends with an error,
    * because it was canceled or its context ended. Not for a case of a select, which could not hold the mutex.
+   * @throws FatalError if the mutex is not locked.
    */
   wait(): Operation<void> {
-    return new CondWait(this.mutex, this.waiting)
+    return new CondWait(this, [])
   }
 
-  /** Wakes the one that has waited longest. */
+  /** Wakes the one that has waited longest. With or without the mutex. */
   signal(): void {
-    const first = this.waiting.shift()
-    if (first !== undefined) this.mutex.enqueue(first)
+    this.waiting.shift()?.notify()
   }
 
-  /** Wakes all that wait. */
+  /** Wakes all that wait. With or without the mutex. */
   broadcast(): void {
-    for (let each = this.waiting.shift(); each !== undefined; each = this.waiting.shift()) this.mutex.enqueue(each)
+    for (let each = this.waiting.shift(); each !== undefined; each = this.waiting.shift()) each.notify()
   }
 }
 
+/**
+ * Moves from the list of the cond to that of the mutex when it is signaled, canceled or out of time, so that it always
+ * ends with the mutex held. Hence it looks after its bounds itself: `Operation.within` would end it without the mutex.
+ */
 class CondWait extends Operation<void> implements MutexWaiter {
   private interruption: { readonly error: unknown } | undefined = undefined
-  private ended: Operation<void> | undefined = undefined
+  private ends: Operation<void>[] = []
 
   constructor(
-    private readonly mutex: Mutex,
-    private readonly waiting: WaitList<CondWait>,
-    private readonly bound?: Bound,
+    private readonly cond: Cond,
+    private readonly bounds: readonly Bound[],
   ) {
     super()
   }
@@ -56,37 +65,57 @@ class CondWait extends Operation<void> implements MutexWaiter {
 
   override within(bound: Bound): Operation<void> {
     this.claim()
-    return new CondWait(this.mutex, this.waiting, bound)
+    return new CondWait(this.cond, [...this.bounds, bound])
   }
 
   override attempt(): boolean {
-    return this.bound?.err !== undefined && this.fail(this.bound.err)
+    if (!this.cond.mutex.isHeld)
+      throw fatal(new FatalError('sync: unlock of unlocked mutex: Cond.wait needs it locked'))
+    const ended = this.bounds.find(({ err }) => err !== undefined)
+    return ended !== undefined && this.fail(ended.err)
   }
 
   override park(): void {
-    this.waiting.push(this)
-    this.mutex.unlock()
-    if (this.bound === undefined) return
-    this.ended = this.bound.done().claim()
-    this.ended.parkFor({ wake: () => this.interrupt(this.bound?.err) })
+    const { waiting, mutex } = this.cond
+    waiting.push(this)
+    mutex.unlock()
+    for (const bound of this.bounds) this.watch(bound)
   }
 
   override unpark(): void {
-    this.ended?.abandon()
-    this.waiting.remove(this)
-    this.mutex.leave(this)
+    this.leaveBounds()
+    this.cond.waiting.remove(this)
+    this.cond.mutex.leave(this)
+  }
+
+  /** It has been signaled. Now only the mutex is waited for, which no bound shortens. */
+  notify(): void {
+    this.leaveBounds()
+    this.cond.mutex.enqueue(this)
   }
 
   /** The wait is given up, and then ends when the mutex is held again. */
   override interrupt(error: unknown): void {
-    this.ended?.abandon()
-    this.interruption ??= { error }
-    if (this.waiting.remove(this)) this.mutex.enqueue(this)
+    if (this.interruption !== undefined) return
+    this.interruption = { error }
+    if (this.cond.waiting.remove(this)) this.notify()
+    else this.cond.signal() // it cannot make use of the signal that it got, so that one is for the next
   }
 
   grant(): void {
-    this.ended?.abandon()
     if (this.interruption === undefined) this.complete()
     else this.fail(this.interruption.error)
+  }
+
+  private watch(bound: Bound): void {
+    const end = bound.done().claim()
+    this.ends.push(end)
+    const wake = () => this.interrupt(bound.err)
+    if (end.attempt()) wake()
+    else end.parkFor({ wake })
+  }
+
+  private leaveBounds(): void {
+    for (const end of this.ends) end.abandon()
   }
 }

@@ -13,7 +13,7 @@ export interface Cancelable {
 export interface GroupOptions {
   /** Canceled by the first error, which is its cause, and at the latest when `wait` ends. */
   ctx?: Cancelable
-  /** How many goroutines may run at once; no limit by default. */
+  /** How many goroutines may run at once; negative for any number, which is the default. */
   limit?: number
 }
 
@@ -26,6 +26,8 @@ export interface GroupOptions {
  * yield* group.wait()
  * ```
  *
+ * With a context, the first error cancels what the others do: `new Group({ ctx: withCancel(parent) })`.
+ *
  * Source: golang.org/x/sync/errgroup.
  */
 export class Group {
@@ -33,10 +35,9 @@ export class Group {
   private failure: { readonly error: unknown } | undefined = undefined
   private readonly team: Team<undefined>
 
-  constructor({ ctx, limit = Infinity }: GroupOptions = {}) {
-    checkLimit(limit)
+  constructor({ ctx, limit = -1 }: GroupOptions = {}) {
     this.ctx = ctx
-    this.team = new Team(limit, {
+    this.team = new Team(checkLimit(limit), {
       ended: (_, outcome) => {
         if ('error' in outcome) this.note(outcome.error)
       },
@@ -54,16 +55,18 @@ export class Group {
   }
 
   /**
-   * Changes how many may run at once; `Infinity` for any number.
+   * Changes how many may run at once; negative for any number, 0 for none.
    * @throws FatalError while goroutines of the group are running.
    */
   setLimit(limit: number): void {
-    checkLimit(limit)
+    const most = checkLimit(limit)
     const { active } = this.team
     if (active > 0) {
-      throw fatal(new FatalError(`errgroup: modify limit while ${active} goroutines in the group are still active`))
+      throw fatal(
+        new FatalError(`errgroup: modify limit while ${active} goroutines in the group are still active`),
+      )
     }
-    this.team.limit = limit
+    this.team.limit = most
   }
 
   /** Waits until all have ended; throws the first error that any of them threw. */
@@ -75,14 +78,19 @@ export class Group {
   }
 
   private note(error: unknown): void {
-    if (this.failure !== undefined) return
-    this.failure = { error }
-    this.ctx?.cancel(error)
+    if (this.failure === undefined) {
+      this.failure = { error }
+      this.ctx?.cancel(error)
+    }
+    // A broken program is not an outcome: its goroutine fails, and with it the process.
+    if (error instanceof FatalError) throw error
   }
 }
 
-function checkLimit(limit: number): void {
-  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0)) {
-    throw new ArgumentError(`the limit of a group is a whole number from 0, or Infinity, not ${limit}`)
+/** The limit as a number to compare with. */
+function checkLimit(limit: number): number {
+  if (limit !== Infinity && !Number.isInteger(limit)) {
+    throw new ArgumentError(`the limit of a group is a whole number, negative for none, not ${limit}`)
   }
+  return limit < 0 ? Infinity : limit
 }

@@ -20,6 +20,9 @@ export interface MutexWaiter extends Operation<unknown> {
  * using _ = yield* mu.lock()   // unlocked at the end of the block
  * ```
  *
+ * Disposing the lock is `unlock`, as Go's `defer mu.Unlock()` is: a lock is given back once, one way or the other. The
+ * second unlock is fatal if the mutex is free, and takes it from its next holder if it is not.
+ *
  * Source: Go's `sync.Mutex`.
  */
 export class Mutex implements Disposable {
@@ -51,6 +54,11 @@ export class Mutex implements Disposable {
     this.unlock()
   }
 
+  /** @internal */
+  get isHeld(): boolean {
+    return this.held
+  }
+
   /** @internal Gives the mutex to `waiter`, now or when its turn comes. */
   enqueue(waiter: MutexWaiter): void {
     if (this.tryLock()) waiter.grant()
@@ -58,8 +66,8 @@ export class Mutex implements Disposable {
   }
 
   /** @internal */
-  leave(waiter: MutexWaiter): boolean {
-    return this.waiting.remove(waiter)
+  leave(waiter: MutexWaiter): void {
+    this.waiting.remove(waiter)
   }
 }
 

@@ -19,8 +19,8 @@ export class Once {
   }
 
   /**
-   * Calls `fn` if this is the first call; in any case returns only when that first call has ended. A call that throws
-   * counts. From within `fn` it waits for itself for ever.
+   * Calls `fn` if this is the first call; in any case returns only when that first call has ended. A call that throws,
+   * or is canceled, counts. From within `fn` it waits for itself for ever.
    */
   *do(fn: GoTarget<[], unknown>): Routine<void> {
     if (this.finished) return
@@ -56,6 +56,11 @@ export function onceValue<T>(fn: GoTarget<[], T>): () => Routine<T> {
     if (outcome !== undefined && 'error' in outcome) throw outcome.error
     return outcome?.value as T // nothing, when the one call ended by goexit
   }
+}
+
+/** The same for a `fn` that gives several values, as a tuple. Source: Go's `sync.OnceValues`. */
+export function onceValues<const T extends readonly unknown[]>(fn: GoTarget<[], T>): () => Routine<T> {
+  return onceValue(fn)
 }
 
 /** A function that calls `fn` once; what it throws is thrown each time. Source: Go's `sync.OnceFunc`. */

@@ -6,6 +6,11 @@ export type Overflow = 'overwrite' | 'refuse'
 /**
  * A bounded first-in, first-out queue that never waits: the last so many events, a backlog that says no. Use a channel
  * where somebody should wait.
+ *
+ * ```ts
+ * const latest = new RingQueue<string>(100, { overflow: 'overwrite' })
+ * latest.push(line)
+ * ```
  */
 export class RingQueue<T> implements Iterable<T> {
   readonly capacity: number
@@ -19,6 +24,11 @@ export class RingQueue<T> implements Iterable<T> {
   constructor(capacity: number, { overflow = 'refuse' }: { overflow?: Overflow } = {}) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new ArgumentError(`a RingQueue needs a positive whole number as its capacity, not ${capacity}`)
+    }
+    if (overflow !== 'overwrite' && overflow !== 'refuse') {
+      throw new ArgumentError(
+        `the overflow of a RingQueue is 'overwrite' or 'refuse', not ${String(overflow)}`,
+      )
     }
     this.capacity = capacity
     this.overflow = overflow

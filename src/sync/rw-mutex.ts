@@ -9,6 +9,10 @@ import type { Lock } from './mutex.js'
  * all readers that came while a writer held the lock get in before the next writer, so readers are not either.
  * A goroutine must not take the read lock twice: a writer may come between.
  *
+ * ```ts
+ * using _ = yield* mu.rlock()   // with other readers, until the end of the block
+ * ```
+ *
  * Source: Go's `sync.RWMutex`.
  */
 export class RWMutex implements Disposable {
@@ -16,13 +20,14 @@ export class RWMutex implements Disposable {
   private writing = false
   private readonly waitingReaders = new WaitList<Enter>()
   private readonly waitingWriters = new WaitList<Enter>()
+  private readonly reading = new RLocker(this)
 
-  /** Waits until nobody reads or writes. */
+  /** Waits until nobody reads or writes. Unlock by disposing the value or by `unlock`, not by both. */
   lock(): Operation<Lock> {
     return new Enter(this, true)
   }
 
-  /** Waits until nobody writes or waits to. */
+  /** Waits until nobody writes or waits to. Unlock by disposing the value or by `runlock`, not by both. */
   rlock(): Operation<Lock> {
     return new Enter(this, false)
   }
@@ -56,9 +61,9 @@ export class RWMutex implements Disposable {
     this.admitWriter()
   }
 
-  /** The read side as a lock of its own: `lock` and `unlock` are `rlock` and `runlock`. */
+  /** The read side as a lock of its own, always the same: `lock` and `unlock` are `rlock` and `runlock`. */
   rlocker(): RLocker {
-    return new RLocker(this)
+    return this.reading
   }
 
   /** Ends a write lock. */
@@ -68,18 +73,24 @@ export class RWMutex implements Disposable {
 
   /** @internal */
   wait(enter: Enter): void {
-    const list = enter.writes ? this.waitingWriters : this.waitingReaders
-    list.push(enter)
+    if (enter.writes) this.waitingWriters.push(enter)
+    else this.waitingReaders.push(enter)
   }
 
   /** @internal */
   leave(enter: Enter): void {
-    if (!enter.writes) this.waitingReaders.remove(enter)
-    else if (this.waitingWriters.remove(enter) && this.waitingWriters.isEmpty && !this.writing) this.admitReaders()
+    if (!enter.writes) {
+      this.waitingReaders.remove(enter)
+      return
+    }
+    this.waitingWriters.remove(enter)
+    // The readers behind the last writer that gave up have nobody to wait for.
+    if (this.waitingWriters.isEmpty && !this.writing) this.admitReaders()
   }
 
   private admitReaders(): void {
-    for (let reader = this.waitingReaders.shift(); reader !== undefined; reader = this.waitingReaders.shift()) {
+    const { waitingReaders } = this
+    for (let reader = waitingReaders.shift(); reader !== undefined; reader = waitingReaders.shift()) {
       this.readers++
       reader.grant()
     }

@@ -1,6 +1,6 @@
 import { fatal } from '../runtime/crash.js'
 import { ArgumentError, FatalError } from '../runtime/errors.js'
-import { Operation } from '../runtime/operation.js'
+import { type Bound, Operation, Within } from '../runtime/operation.js'
 import { WaitList } from '../runtime/wait-list.js'
 
 /**
@@ -52,7 +52,8 @@ export class Semaphore {
   /** @throws FatalError if more is given back than was taken. */
   release(permits = 1): void {
     checkPermits(permits)
-    if (this.available + permits > this.size) throw fatal(new FatalError('semaphore: released more than held'))
+    if (this.available + permits > this.size)
+      throw fatal(new FatalError('semaphore: released more than held'))
     this.available += permits
     this.serve()
   }
@@ -111,6 +112,10 @@ class Acquire extends Operation<Permits> {
     return 'semacquire'
   }
 
+  override within(bound: Bound): Operation<Permits> {
+    return new AcquireWithin(this, bound)
+  }
+
   override attempt(): boolean {
     return this.semaphore.tryAcquire(this.permits) && this.grant()
   }
@@ -125,6 +130,23 @@ class Acquire extends Operation<Permits> {
 
   grant(): true {
     return this.complete(new Permits(this.semaphore, this.permits))
+  }
+}
+
+/** As in Go, a bound that ends before the goroutine has had its turn wins over permits that it was granted. */
+class AcquireWithin extends Within<Permits> {
+  constructor(
+    acquire: Acquire,
+    private readonly limit: Bound,
+  ) {
+    super(acquire, limit)
+  }
+
+  override next(signal?: unknown): this {
+    const result = super.next(signal)
+    if (!result.done || this.limit.err === undefined) return result
+    ;(result.value as Permits)[Symbol.dispose]()
+    throw this.limit.err
   }
 }
 

@@ -1,4 +1,6 @@
 import { type Chan, chan, type RecvChan } from '../runtime/chan.js'
+import { fatal } from '../runtime/crash.js'
+import { FatalError } from '../runtime/errors.js'
 import { type GoTarget, invoke, launch } from '../runtime/go.js'
 import { goexit } from '../runtime/goexit.js'
 import type { Outcome } from '../runtime/goroutine.js'
@@ -18,7 +20,13 @@ export type FlightOutcome<T> = Outcome<T> & { readonly shared: boolean }
 
 /**
  * Suppresses duplicate calls: those that ask for a key while a call for it is under way wait for that one and share
- * its value or its error. Source: golang.org/x/sync/singleflight.
+ * its value or its error.
+ *
+ * ```ts
+ * const { value } = yield* flights.do(id, () => load(id))
+ * ```
+ *
+ * Source: golang.org/x/sync/singleflight.
  */
 export class SingleFlight<T, K = string> {
   private readonly calls = new Map<K, Call<T>>()
@@ -28,7 +36,10 @@ export class SingleFlight<T, K = string> {
     this.calls.delete(key)
   }
 
-  /** Calls `fn`, or waits for the call that is under way for `key`. */
+  /**
+   * Calls `fn`, or waits for the call that is under way for `key`. The call belongs to the goroutine that came first:
+   * if that one is canceled, all get its `Canceled`. Where this must not be, use `doChan`.
+   */
   *do(key: K, fn: GoTarget<[], T>): Routine<Flight<T>> {
     const flying = this.calls.get(key)
     if (flying === undefined) {
@@ -69,6 +80,8 @@ export class SingleFlight<T, K = string> {
       call.outcome = { value: yield* invoke(fn, []) }
     } catch (error) {
       call.outcome = { error }
+      // A channel would pass a broken program off as an outcome.
+      if (error instanceof FatalError && call.listeners.length > 0) throw fatal(error)
     } finally {
       // A call that was forgotten must not take away the one that came after it.
       if (this.calls.get(key) === call) this.calls.delete(key)
@@ -93,7 +106,7 @@ class Call<T> {
   land(): void {
     this.landed = true
     for (let each = this.waiting.shift(); each !== undefined; each = this.waiting.shift()) each.complete()
-    if (this.outcome === undefined) return
+    if (this.outcome === undefined || this.outcome.error instanceof FatalError) return
     for (const listener of this.listeners) listener.trySend({ ...this.outcome, shared: this.shared })
   }
 }

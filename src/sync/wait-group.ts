@@ -1,15 +1,20 @@
 import { fatal } from '../runtime/crash.js'
 import { ArgumentError, FatalError } from '../runtime/errors.js'
 import { type GoTarget, invoke, launch } from '../runtime/go.js'
-import type { Goroutine } from '../runtime/goroutine.js'
 import { Operation, type Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { WaitList } from '../runtime/wait-list.js'
 
 /**
- * Waits for a number of things to be done. All that wait are let go at the moment the counter reaches zero, so it may
- * be used again at once. For goroutines that can fail, a `Group` is the better choice.
+ * Waits for a number of things to be done. It can be used again once all that waited have returned. For goroutines
+ * that can fail, a `Group` is the better choice.
+ *
+ * ```ts
+ * const done = new WaitGroup()
+ * for (const url of urls) done.go(load, url)
+ * yield* done.wait()
+ * ```
  *
  * Source: Go's `sync.WaitGroup`.
  */
@@ -26,7 +31,7 @@ export class WaitGroup {
     if (this.count + delta < 0) throw fatal(new FatalError('sync: negative WaitGroup counter'))
     this.count += delta
     if (this.count > 0) return
-    for (let wait = this.waiting.shift(); wait !== undefined; wait = this.waiting.shift()) wait.complete()
+    for (let each = this.waiting.shift(); each !== undefined; each = this.waiting.shift()) each.complete()
   }
 
   /** One thing is done. */
@@ -34,15 +39,18 @@ export class WaitGroup {
     this.add(-1)
   }
 
-  /** Waits until the counter is zero. */
+  /**
+   * Waits until the counter is zero.
+   * @throws FatalError if the counter was raised again before this caller had its turn.
+   */
   wait(): Operation<void> {
     return new Wait(this, this.waiting)
   }
 
-  /** Starts a goroutine that counts as one thing. Its failure is not caught: it ends the process. */
-  go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goroutine<T> {
+  /** Starts a goroutine that counts as one thing. Its failure is nobody's: it ends the process. */
+  go<A extends unknown[]>(fn: GoTarget<A, unknown>, ...args: A): void {
     this.add(1)
-    return launch(scheduler(), this.counted(fn, args), fn as GoFunction, this.go as GoFunction)
+    launch(scheduler(), this.counted(fn, args), fn as GoFunction, this.go as GoFunction)
   }
 
   /** @internal */
@@ -50,9 +58,9 @@ export class WaitGroup {
     return this.count === 0
   }
 
-  private *counted<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Routine<T> {
+  private *counted<A extends unknown[]>(fn: GoTarget<A, unknown>, args: A): Routine<void> {
     try {
-      return yield* invoke(fn, args)
+      yield* invoke(fn, args)
     } finally {
       this.done()
     }
@@ -73,6 +81,13 @@ class Wait extends Operation<void> {
 
   override attempt(): boolean {
     return this.group.isZero && this.complete()
+  }
+
+  /** @internal */
+  override next(signal?: unknown): this {
+    const result = super.next(signal)
+    if (!result.done || this.group.isZero) return result
+    throw fatal(new FatalError('sync: WaitGroup is reused before previous Wait has returned'))
   }
 
   override park(): void {
