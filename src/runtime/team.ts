@@ -32,7 +32,13 @@ export class Team<K> {
   ) {}
 
   get isIdle(): boolean {
-    return this.active === 0 && this.starting.isEmpty
+    return this.active === 0
+  }
+
+  /** Changes how many run at once; starts those that may run now. */
+  resize(limit: number): void {
+    this.limit = limit
+    this.admit()
   }
 
   /** Starts a member once fewer than the limit are running. */
@@ -71,9 +77,13 @@ export class Team<K> {
 
   private leave(): void {
     this.active--
-    this.starting.shift()?.begin()
+    this.admit()
     if (!this.isIdle) return
     for (let wait = this.waiting.shift(); wait !== undefined; wait = this.waiting.shift()) wait.settle()
+  }
+
+  private admit(): void {
+    while (this.active < this.limit && !this.starting.isEmpty) this.starting.shift()?.begin()
   }
 }
 

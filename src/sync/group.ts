@@ -66,7 +66,7 @@ export class Group {
         new FatalError(`errgroup: modify limit while ${active} goroutines in the group are still active`),
       )
     }
-    this.team.limit = most
+    this.team.resize(most)
   }
 
   /** Waits until all have ended; throws the first error that any of them threw. */
