@@ -19,7 +19,11 @@ function random(seed: number): () => number {
 }
 
 const draw = random(Number(values.seed))
-const orders = Array.from({ length: 1000 }, (_, id) => ({ id, item: `item ${id}`, price: Math.round(draw() * 10_000) / 100 }))
+const orders = Array.from({ length: 1000 }, (_, id) => ({
+  id,
+  item: `item ${id}`,
+  price: Math.round(draw() * 10_000) / 100,
+}))
 
 /** Most orders are there at once, one in twenty takes some milliseconds, one in two hundred fails. */
 function* answer(path: string, response: ServerResponse) {
@@ -36,7 +40,9 @@ function* answer(path: string, response: ServerResponse) {
 main(function* (ctx) {
   const server = createServer((request, response) => void go(answer, request.url ?? '/', response))
   const listening = chan<Error | undefined>(1)
-  server.on('error', (error) => listening.trySend(error)).listen(Number(values.port), '127.0.0.1', () => listening.trySend(undefined))
+  server
+    .on('error', (error) => listening.trySend(error))
+    .listen(Number(values.port), '127.0.0.1', () => listening.trySend(undefined))
   const error = yield* listening.recv()
   if (error !== undefined) {
     console.error(`demo server: ${error.message}; give another --port, or --port 0 for any free one`)

@@ -40,6 +40,8 @@ main(function* () {
   const workers = new WaitGroup()
   for (let i = 1; i <= workerCount; i++) workers.go(work, `worker ${i}`, queue)
   yield* workers.wait()
-  console.log(`${results.length} of ${jobCount} jobs done by ${workerCount} workers, the last: ${results.at(-1)}`)
+  console.log(
+    `${results.length} of ${jobCount} jobs done by ${workerCount} workers, the last: ${results.at(-1)}`,
+  )
   console.log(`The producer had to wait ${yield* producer} times for room in a queue of ${queueSize}.`)
 })

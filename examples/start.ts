@@ -13,7 +13,14 @@ const server = spawn(process.execPath, ['--import', 'tsx', file('demo-server.ts'
 process.on('SIGINT', () => {})
 
 const [address] = (await once(createInterface({ input: server.stdout }), 'line')) as [string]
-const command = ['bench', `${address}/orders`, '-c', '50', '-z', process.env['SLUICE_START_DURATION'] ?? '10s']
+const command = [
+  'bench',
+  `${address}/orders`,
+  '-c',
+  '50',
+  '-z',
+  process.env['SLUICE_START_DURATION'] ?? '10s',
+]
 console.log(`A demo server is running at ${address}.\n$ sluice ${command.join(' ')}\n`)
 
 const bench = spawn(process.execPath, [file('../dist/cli/main.js'), ...command], { stdio: 'inherit' })

@@ -30,7 +30,10 @@ export interface RunOptions {
  * Runs `fn` as a root goroutine inside a program that is already async (a test, a route of a server) and gives its
  * outcome. What it leaves running goes on. With a seed, clock, random source or `onCrash` it has a scheduler of its own.
  */
-export function run<T>(fn: (ctx: Context) => ReturnType<GoTarget<[], T>>, options: RunOptions = {}): Promise<T> {
+export function run<T>(
+  fn: (ctx: Context) => ReturnType<GoTarget<[], T>>,
+  options: RunOptions = {},
+): Promise<T> {
   const ctx = options.signal === undefined ? background() : fromSignal(options.signal)
   return new Promise((resolve, reject) => {
     startRoot(schedulerFor(options), run as GoFunction, fn as GoTarget<[Context], T>, [ctx], (outcome) => {
@@ -48,7 +51,8 @@ let mainStarted = false
  * second signal ends the process at once. SIGQUIT (Ctrl-\) prints every goroutine's stack. Source: Go's `main.main`.
  */
 export function main(fn: (ctx: Context) => ReturnType<GoTarget<[], unknown>>): void {
-  if (mainStarted) throw new MisuseError('main() was called twice: a program has one, use run() or go() inside it')
+  if (mainStarted)
+    throw new MisuseError('main() was called twice: a program has one, use run() or go() inside it')
   if (builtin<{ isMainThread: boolean }>('node:worker_threads')?.isMainThread === false) {
     throw new MisuseError('main() belongs to the main thread: use run() in a worker thread')
   }
@@ -57,12 +61,15 @@ export function main(fn: (ctx: Context) => ReturnType<GoTarget<[], unknown>>): v
   const signals = new Signals(ctx)
   dumpOnSigquit(complain)
   const on = threadScheduler()
-  startRoot(on, main as GoFunction, fn as GoTarget<[Context], unknown>, [ctx], (outcome) => end(on, outcome, signals))
+  startRoot(on, main as GoFunction, fn as GoTarget<[Context], unknown>, [ctx], (outcome) =>
+    end(on, outcome, signals),
+  )
 }
 
 function end(on: Scheduler, outcome: Outcome<unknown>, signals: Signals): void {
   if (!('error' in outcome)) hostProcess?.exit(0)
-  else if (outcome.error instanceof Canceled && signals.exitCode !== undefined) hostProcess?.exit(signals.exitCode)
+  else if (outcome.error instanceof Canceled && signals.exitCode !== undefined)
+    hostProcess?.exit(signals.exitCode)
   else crash(on, outcome.error, undefined)
 }
 
@@ -85,7 +92,8 @@ class Signals {
 }
 
 function schedulerFor({ seed, clock, random, onCrash }: RunOptions): Scheduler {
-  if (seed === undefined && clock === undefined && random === undefined && onCrash === undefined) return threadScheduler()
+  if (seed === undefined && clock === undefined && random === undefined && onCrash === undefined)
+    return threadScheduler()
   return new Scheduler({
     shuffle: seed !== undefined,
     ...(seed !== undefined && { random: new SeededRandom(seed) }),

@@ -29,7 +29,9 @@ export type Action = (ctx: Context) => Routine<number>
 /** `sluice bench URL`. `run` gets what is to be done once the arguments are understood. */
 export function benchCommand(run: (action: Action) => void): Command {
   return new Command('bench')
-    .description('Measure an HTTP server: connections that send one request after the other, as fast as it answers.')
+    .description(
+      'Measure an HTTP server: connections that send one request after the other, as fast as it answers.',
+    )
     .argument('<url>', 'what to request, such as http://localhost:8080/path')
     .option('-c, --connections <n>', 'connections that work at the same time', count, 50)
     .option('-n, --requests <n>', 'requests to send in all; also 10k or 1m', count)
@@ -68,7 +70,9 @@ function* bench(ctx: Context, url: string, options: Options): Routine<number> {
   } catch (error) {
     if (error instanceof Canceled) return 130
     if (!(error instanceof RequestError)) throw error
-    complain(`sluice: no connection to ${target.host}:${target.port}: ${error.kind}; is the server running there?`)
+    complain(
+      `sluice: no connection to ${target.host}:${target.port}: ${error.kind}; is the server running there?`,
+    )
     return 1
   } finally {
     progress.stop()
@@ -80,7 +84,12 @@ function* bench(ctx: Context, url: string, options: Options): Routine<number> {
 
 function planFor({ connections, requests, duration, timeout }: Options): Plan {
   const durationMs = duration ?? (requests === undefined ? 10_000 : Infinity)
-  return { connections: Math.min(connections, requests ?? connections), requests, durationMs, timeoutMs: timeout }
+  return {
+    connections: Math.min(connections, requests ?? connections),
+    requests,
+    durationMs,
+    timeoutMs: timeout,
+  }
 }
 
 function print(run: Run, { json, latency = false }: Options): void {

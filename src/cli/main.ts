@@ -8,7 +8,9 @@ import { type Action, benchCommand } from './bench.js'
 /** Exit code of a command that was called in a wrong way. */
 const misuse = 2
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
 
 const program = new Command('sluice')
   .description('Go-grade concurrency for TypeScript: its tools.')

@@ -22,7 +22,10 @@ export class Progress {
     const { requests, durationMs } = this.plan
     const ended = results.responses + results.failures
     const byCount = requests === undefined ? 0 : ended / requests
-    const left = requests === undefined ? `${Math.max(0, (durationMs - elapsedMs) / 1000).toFixed(1)}s` : `${requests - ended}`
+    const left =
+      requests === undefined
+        ? `${Math.max(0, (durationMs - elapsedMs) / 1000).toFixed(1)}s`
+        : `${requests - ended}`
     this.bar?.update(Math.min(1, Math.max(byCount, elapsedMs / durationMs)), {
       rate: Math.round((results.responses * 1000) / elapsedMs),
       errors: results.failures,

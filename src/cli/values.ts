@@ -20,7 +20,8 @@ export function count(text: string): number {
 export function time(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/i.exec(text)
   const ms = Number(match?.[1]) * (milliseconds[match?.[2]?.toLowerCase() ?? 's'] ?? 1)
-  if (match === null || !(ms > 0)) throw new InvalidArgumentError('give a time above zero, such as 500ms, 30s or 3m.')
+  if (match === null || !(ms > 0))
+    throw new InvalidArgumentError('give a time above zero, such as 500ms, 30s or 3m.')
   return ms
 }
 

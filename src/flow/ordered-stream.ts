@@ -32,7 +32,9 @@ export class OrderedStream {
   /** @param options.limit how many tasks and handlers may be under way; no limit by default. */
   constructor({ limit = Infinity }: { limit?: number } = {}) {
     if (limit !== Infinity && (!Number.isInteger(limit) || limit < 1)) {
-      throw new ArgumentError(`the limit of an OrderedStream is a whole number from 1, or Infinity, not ${limit}`)
+      throw new ArgumentError(
+        `the limit of an OrderedStream is a whole number from 1, or Infinity, not ${limit}`,
+      )
     }
     this.team = new Team(limit, { ended: (entry, outcome) => this.note(entry, outcome) })
   }

@@ -133,7 +133,12 @@ function* mapUntilEnd<T, R>(fn: GoTarget<[T], R>, input: RecvChan<T>, out: Chan<
   }
 }
 
-function* mapAnyOrder<T, R>(fn: GoTarget<[T], R>, input: RecvChan<T>, out: Chan<R>, workers: number): Routine<void> {
+function* mapAnyOrder<T, R>(
+  fn: GoTarget<[T], R>,
+  input: RecvChan<T>,
+  out: Chan<R>,
+  workers: number,
+): Routine<void> {
   yield* scope(function* (s) {
     for (let i = 0; i < workers; i++) s.go(mapUntilEnd<T, R>, fn, input, out)
   })
@@ -141,7 +146,13 @@ function* mapAnyOrder<T, R>(fn: GoTarget<[T], R>, input: RecvChan<T>, out: Chan<
 }
 
 // Each value gets a goroutine; they stand in a channel in the order of their values, as many as there are workers.
-function mapInOrder<T, R>(s: Scope, fn: GoTarget<[T], R>, input: RecvChan<T>, out: Chan<R>, workers: number): void {
+function mapInOrder<T, R>(
+  s: Scope,
+  fn: GoTarget<[T], R>,
+  input: RecvChan<T>,
+  out: Chan<R>,
+  workers: number,
+): void {
   const underWay = chan<Goroutine<R>>(workers - 2)
   s.go(function* () {
     for (let r = yield* input.next(); r.done !== true; r = yield* input.next()) {
@@ -150,7 +161,8 @@ function mapInOrder<T, R>(s: Scope, fn: GoTarget<[T], R>, input: RecvChan<T>, ou
     underWay.close()
   })
   s.go(function* () {
-    for (let g = yield* underWay.recv(); g !== undefined; g = yield* underWay.recv()) yield* out.send(yield* g)
+    for (let g = yield* underWay.recv(); g !== undefined; g = yield* underWay.recv())
+      yield* out.send(yield* g)
     out.close()
   })
 }

@@ -58,7 +58,8 @@ export class TaskPool<T> {
    */
   setLimit(limit: number): void {
     checkLimit(limit)
-    if (this.submitted > 0) throw fatal(new FatalError('a TaskPool can not be configured once a task was started'))
+    if (this.submitted > 0)
+      throw fatal(new FatalError('a TaskPool can not be configured once a task was started'))
     this.team.limit = limit
   }
 

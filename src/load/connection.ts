@@ -94,7 +94,10 @@ export class Connection {
     socket.setNoDelay(true)
     socket.on(tls ? 'secureConnect' : 'connect', () => this.opened())
     socket.on('data', (chunk: Buffer) => this.received(chunk))
-    socket.on('error', (error: NodeJS.ErrnoException) => socket === this.socket && this.drop(requestError(error)))
+    socket.on(
+      'error',
+      (error: NodeJS.ErrnoException) => socket === this.socket && this.drop(requestError(error)),
+    )
     socket.on('close', () => socket === this.socket && this.closed())
   }
 
@@ -112,7 +115,11 @@ export class Connection {
       const response = this.reader.read(chunk)
       if (response !== undefined) this.respond(pending, response)
     } catch (error) {
-      this.drop(error instanceof RequestError ? error : new RequestError(`bad response: ${(error as Error).message}`, error))
+      this.drop(
+        error instanceof RequestError
+          ? error
+          : new RequestError(`bad response: ${(error as Error).message}`, error),
+      )
     }
   }
 

@@ -39,14 +39,23 @@ const retryMs = 10
  * The first connection is opened before the clock starts. Throws `RequestError` if that fails: then there is nothing
  * to measure.
  */
-export function* loadTest(ctx: Context, target: Target, plan: Plan, onProgress: (run: Run) => void): Routine<Run> {
+export function* loadTest(
+  ctx: Context,
+  target: Target,
+  plan: Plan,
+  onProgress: (run: Run) => void,
+): Routine<Run> {
   const results = new Results()
   const connections = Array.from({ length: plan.connections }, () => new Connection(target))
   return yield* scope(function* (s) {
     s.go(expireLate, connections, plan.timeoutMs)
     yield* (connections[0] as Connection).open().within(ctx)
     const startedMs = performance.now()
-    const progress = (interrupted: boolean) => ({ results, elapsedMs: performance.now() - startedMs, interrupted })
+    const progress = (interrupted: boolean) => ({
+      results,
+      elapsedMs: performance.now() - startedMs,
+      interrupted,
+    })
     s.go(tellProgress, () => onProgress(progress(false)))
     const interrupted = yield* drive(s, ctx, connections, plan, results)
     const run = progress(interrupted)
@@ -57,7 +66,13 @@ export function* loadTest(ctx: Context, target: Target, plan: Plan, onProgress: 
 }
 
 /** Runs all connections until the plan is fulfilled or the context ends; true in the latter case. */
-function* drive(s: Scope, ctx: Context, connections: Connection[], plan: Plan, results: Results): Routine<boolean> {
+function* drive(
+  s: Scope,
+  ctx: Context,
+  connections: Connection[],
+  plan: Plan,
+  results: Results,
+): Routine<boolean> {
   using stop = withTimeout(ctx, plan.durationMs)
   const samples = chan<Result>(1024)
   const budget = { left: plan.requests ?? Infinity }
@@ -71,11 +86,17 @@ function* drive(s: Scope, ctx: Context, connections: Connection[], plan: Plan, r
 }
 
 function* collect(samples: Chan<Result>, results: Results): Routine<void> {
-  for (let sample = yield* samples.recv(); sample !== undefined; sample = yield* samples.recv()) results.add(sample)
+  for (let sample = yield* samples.recv(); sample !== undefined; sample = yield* samples.recv())
+    results.add(sample)
 }
 
 /** One connection: requests, one after the other, until there are none left to send or time is up. */
-function* work(stop: Context, connection: Connection, budget: { left: number }, samples: Chan<Result>): Routine<void> {
+function* work(
+  stop: Context,
+  connection: Connection,
+  budget: { left: number },
+  samples: Chan<Result>,
+): Routine<void> {
   while (budget.left > 0 && stop.err === undefined) {
     budget.left--
     try {
@@ -98,7 +119,8 @@ function* expireLate(connections: Connection[], timeoutMs: number): Routine<void
   for (;;) {
     yield* tick.c.recv()
     const beforeMs = performance.now() - timeoutMs
-    for (const connection of connections) if ((connection.waitingSince ?? Infinity) <= beforeMs) connection.expire()
+    for (const connection of connections)
+      if ((connection.waitingSince ?? Infinity) <= beforeMs) connection.expire()
   }
 }
 

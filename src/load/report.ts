@@ -4,7 +4,9 @@ import type { Results } from './results.js'
 /** The percentiles of a report, as oha prints them. */
 const percentiles = [10, 25, 50, 75, 90, 95, 99, 99.9, 99.99] as const
 /** With `--latency`, as wrk prints its spectrum: down to one response in a hundred thousand. */
-const finePercentiles = [50, 75, 80, 85, 90, 92.5, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100] as const
+const finePercentiles = [
+  50, 75, 80, 85, 90, 92.5, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100,
+] as const
 const histogramRows = 11
 const barWidth = 32
 
@@ -16,7 +18,9 @@ export function textReport(run: Run, { latency = false }: { latency?: boolean } 
   if (results.statuses.size > 0) sections.push(table('Status code distribution:', statusRows(results)))
   if (results.errors.size > 0) sections.push(table('Error distribution:', errorRows(results)))
   if (results.unfinished > 0) {
-    sections.push(`  ${results.unfinished} requests were under way when the run ended; they are not counted above.`)
+    sections.push(
+      `  ${results.unfinished} requests were under way when the run ended; they are not counted above.`,
+    )
   }
   return sections.join('\n\n')
 }
@@ -39,9 +43,13 @@ export function jsonReport({ results, elapsedMs, interrupted }: Run): object {
       unfinished: results.unfinished,
     },
     responseTimeHistogram: Object.fromEntries(
-      results.responses === 0 ? [] : results.steps(histogramRows).map(({ upToMs, count }) => [upToMs / 1000, count]),
+      results.responses === 0
+        ? []
+        : results.steps(histogramRows).map(({ upToMs, count }) => [upToMs / 1000, count]),
     ),
-    latencyPercentiles: Object.fromEntries(percentiles.map((p) => [`p${p}`, seconds(results.percentileMs(p))])),
+    latencyPercentiles: Object.fromEntries(
+      percentiles.map((p) => [`p${p}`, seconds(results.percentileMs(p))]),
+    ),
     statusCodeDistribution: Object.fromEntries(results.statuses),
     errorDistribution: Object.fromEntries(results.errors),
   }
@@ -88,7 +96,9 @@ function distribution(results: Results, fine: boolean): string {
 }
 
 function statusRows({ statuses }: Results): [string, string][] {
-  return [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => [`[${status}]`, `${count} responses`])
+  return [...statuses]
+    .sort(([a], [b]) => a - b)
+    .map(([status, count]) => [`[${status}]`, `${count} responses`])
 }
 
 function errorRows({ errors }: Results): [string, string][] {
@@ -97,7 +107,10 @@ function errorRows({ errors }: Results): [string, string][] {
 
 function table(title: string, rows: [string, string][]): string {
   const width = Math.max(...rows.map(([name]) => name.length))
-  return [title, ...rows.map(([name, value]) => (name === '' ? '' : `  ${name.padEnd(width)} ${value}`))].join('\n')
+  return [
+    title,
+    ...rows.map(([name, value]) => (name === '' ? '' : `  ${name.padEnd(width)} ${value}`)),
+  ].join('\n')
 }
 
 /** A time in the unit that fits it. */

@@ -51,7 +51,8 @@ export class ResponseReader {
       }
       bytes = used === bytes.length ? emptyBuffer : bytes.subarray(used)
       if (this.phase === 'head') {
-        if (bytes.length > 0 && this.status >= 200) throw new ResponseError('bytes after the end of the response')
+        if (bytes.length > 0 && this.status >= 200)
+          throw new ResponseError('bytes after the end of the response')
         if (this.status >= 200) return this.take()
       }
       if (bytes.length === 0) return undefined
@@ -110,7 +111,8 @@ export class ResponseReader {
     if (this.headOnly || status < 200 || status === 204 || status === 304) return 'head'
     const coding = fields.get('transfer-encoding')
     if (coding !== undefined) {
-      if (coding.toLowerCase() !== 'chunked') throw new ResponseError(`transfer coding '${coding}' is not known`)
+      if (coding.toLowerCase() !== 'chunked')
+        throw new ResponseError(`transfer coding '${coding}' is not known`)
       return 'chunk size'
     }
     const length = fields.get('content-length')
@@ -158,7 +160,8 @@ function parseFields(lines: string): Map<string, string> {
   for (const line of lines.split('\r\n')) {
     if (line === '') continue
     const colon = line.indexOf(':')
-    if (colon < 1 || /\s/.test(line.slice(0, colon))) throw new ResponseError(`'${line.slice(0, 40)}' is not a header`)
+    if (colon < 1 || /\s/.test(line.slice(0, colon)))
+      throw new ResponseError(`'${line.slice(0, 40)}' is not a header`)
     const name = line.slice(0, colon).toLowerCase()
     const value = line.slice(colon + 1).trim()
     const earlier = fields.get(name)

@@ -11,7 +11,11 @@ export interface Sample {
 export type Result = Sample | { readonly error: string }
 
 /** Latencies are kept to the microsecond, to three digits, up to an hour. */
-const histogramOptions = { lowestDiscernibleValue: 1, highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: 3 } as const
+const histogramOptions = {
+  lowestDiscernibleValue: 1,
+  highestTrackableValue: 3_600_000_000,
+  numberOfSignificantValueDigits: 3,
+} as const
 
 /** Everything a run has measured. Its size does not grow with the number of requests. */
 export class Results {

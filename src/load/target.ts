@@ -24,7 +24,8 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** @throws ArgumentError if the URL, the method or a header cannot be sent. */
 export function targetFor(url: string, { method, headers, body, keepAlive }: RequestParts): Target {
   const { hostname, host, port, protocol, pathname, search } = parseUrl(url)
-  if (!token.test(method)) throw new ArgumentError(`'${method}' is not an HTTP method: use GET, POST, PUT, ...`)
+  if (!token.test(method))
+    throw new ArgumentError(`'${method}' is not an HTTP method: use GET, POST, PUT, ...`)
   const lines = [`${method} ${pathname}${search} HTTP/1.1`]
   const given = new Set<string>()
   for (const [name, value] of headers) {
@@ -34,7 +35,8 @@ export function targetFor(url: string, { method, headers, body, keepAlive }: Req
     given.add(name.toLowerCase())
     lines.push(`${name}: ${value}`)
   }
-  const add = (name: string, value: string) => given.has(name.toLowerCase()) || lines.push(`${name}: ${value}`)
+  const add = (name: string, value: string) =>
+    given.has(name.toLowerCase()) || lines.push(`${name}: ${value}`)
   add('Host', host)
   add('User-Agent', 'sluice-bench')
   add('Accept', '*/*')
@@ -53,9 +55,12 @@ export function targetFor(url: string, { method, headers, body, keepAlive }: Req
 
 function parseUrl(text: string): URL {
   const url = URL.parse?.(text) ?? tryUrl(text)
-  if (url === null) throw new ArgumentError(`'${text}' is not a URL: write it like http://localhost:8080/path`)
+  if (url === null)
+    throw new ArgumentError(`'${text}' is not a URL: write it like http://localhost:8080/path`)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new ArgumentError(`'${text}' does not begin with http:// or https://: write it like http://localhost:8080/path`)
+    throw new ArgumentError(
+      `'${text}' does not begin with http:// or https://: write it like http://localhost:8080/path`,
+    )
   }
   return url
 }

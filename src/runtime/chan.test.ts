@@ -146,18 +146,20 @@ describe.each(capacities)('a channel of capacity %i', (capacity) => {
       expect(yield* ch.recv()).toBeUndefined()
     }))
 
-  it('CH17 CH18: receivers that came in order get the values in order', () =>
+  it('CH17 CH18: a chain of goroutines, each after the one before, takes the values in order', () =>
     run(function* () {
       const ch = chan<number>(capacity)
-      const got: number[] = []
+      const got: (number | undefined)[] = []
+      let before = go(() => {})
       for (let i = 0; i < 10; i++) {
-        go(function* () {
-          got[i] = (yield* ch.recv()) as number
+        const earlier = before
+        before = go(function* () {
+          yield* earlier
+          got.push(yield* ch.recv())
         })
       }
-      yield* settle()
       for (let i = 0; i < 10; i++) yield* ch.send(i)
-      yield* settle()
+      yield* before
       expect(got).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }))
 

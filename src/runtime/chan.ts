@@ -42,7 +42,9 @@ export interface Chan<T> extends SendChan<T>, RecvChan<T> {}
  */
 export function chan<T>(capacity = 0): Chan<T> {
   if (!Number.isInteger(capacity) || capacity < 0 || capacity > 0xffff_ffff) {
-    throw new RuntimeError(`makechan: size out of range: a capacity is a whole number from 0, not ${capacity}`)
+    throw new RuntimeError(
+      `makechan: size out of range: a capacity is a whole number from 0, not ${capacity}`,
+    )
   }
   return new Channel<T>(capacity)
 }

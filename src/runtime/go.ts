@@ -3,7 +3,7 @@ import { prepareThread } from './debug.js'
 import { RuntimeError } from './errors.js'
 import { Goroutine } from './goroutine.js'
 import { asyncContext } from './locals.js'
-import type { Routine } from './operation.js'
+import { Operation, type Routine } from './operation.js'
 import { type GoFunction, originOf } from './origin.js'
 import { wait } from './promise.js'
 import { type Scheduler, scheduler, thread } from './scheduler.js'
@@ -27,12 +27,22 @@ export function go<A extends unknown[], T>(fn: GoTarget<A, T>, ...args: A): Goro
 }
 
 /** @internal Starts a goroutine on a given scheduler. @param above the function that the user called. */
-export function spawn<A extends unknown[], T>(on: Scheduler, above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
+export function spawn<A extends unknown[], T>(
+  on: Scheduler,
+  above: GoFunction,
+  fn: GoTarget<A, T>,
+  args: A,
+): Goroutine<T> {
   return launch(on, invoke(fn, args), fn as GoFunction, above)
 }
 
 /** @internal Starts what `invoke` or a wrapper around it made; `fn` is whose name a dump shows. */
-export function launch<T>(on: Scheduler, routine: Routine<T>, fn: GoFunction, above: GoFunction): Goroutine<T> {
+export function launch<T>(
+  on: Scheduler,
+  routine: Routine<T>,
+  fn: GoFunction,
+  above: GoFunction,
+): Goroutine<T> {
   if (!thread.prepared) prepareThread()
   const g = new Goroutine(on, routine, originOf(fn, above))
   if (asyncContext.capture !== undefined) g.locals = asyncContext.capture()
@@ -61,6 +71,7 @@ function isGeneratorFunction<A extends unknown[], T>(fn: GoTarget<A, T>): fn is 
 function* call<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Routine<T> {
   const result = fn(...args)
   if (isRoutine(result)) return yield* result
+  if (result instanceof Operation || result instanceof Goroutine) return yield* result
   if (isThenable(result)) return yield* wait(result)
   return result
 }

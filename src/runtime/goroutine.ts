@@ -65,7 +65,13 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
   }
 
   get state(): GoroutineState {
-    return this.phase === WAITING ? 'waiting' : this.phase === RUNNABLE ? 'runnable' : this.phase === RUNNING ? 'running' : 'dead'
+    return this.phase === WAITING
+      ? 'waiting'
+      : this.phase === RUNNABLE
+        ? 'runnable'
+        : this.phase === RUNNING
+          ? 'running'
+          : 'dead'
   }
 
   /** What it waits for while it is parked, in Go's words: `chan receive`, `select`, `sleep`. */
@@ -141,7 +147,8 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     if (failed) this.flags |= FAILED_GOROUTINE
     const { joiners } = this
     if (joiners !== undefined) {
-      for (let joiner = joiners.shift(); joiner !== undefined; joiner = joiners.shift()) (joiner as Join<T>).settle()
+      for (let joiner = joiners.shift(); joiner !== undefined; joiner = joiners.shift())
+        (joiner as Join<T>).settle()
     } else if (failed && (this.flags & HANDLED) === 0 && !(value instanceof Canceled)) {
       reportUnjoined(this)
     }

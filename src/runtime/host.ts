@@ -15,7 +15,9 @@ export const hostProcess = (globalThis as { process?: HostProcess }).process
 
 /** Calls `callback` when the event loop has had its turn. */
 export const later: (callback: () => void) => void =
-  typeof setImmediate === 'function' ? (callback) => setImmediate(callback) : (callback) => setTimeout(callback, 0)
+  typeof setImmediate === 'function'
+    ? (callback) => setImmediate(callback)
+    : (callback) => setTimeout(callback, 0)
 
 /** A module of the host, where it has one; loaded when it is asked for. */
 export function builtin<M>(name: string): M | undefined {

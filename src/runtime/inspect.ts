@@ -44,8 +44,13 @@ function locate(value: unknown, property: string): string | undefined {
     const expression = `globalThis[Symbol.for('sluice.inspect')]`
     const { objectId } = ask(session, 'Runtime.evaluate', { expression }).result ?? {}
     if (objectId === undefined) return undefined
-    const { internalProperties = [] } = ask(session, 'Runtime.getProperties', { objectId, ownProperties: true })
-    const location = internalProperties.find(({ name }) => name === property)?.value?.value as Location | undefined
+    const { internalProperties = [] } = ask(session, 'Runtime.getProperties', {
+      objectId,
+      ownProperties: true,
+    })
+    const location = internalProperties.find(({ name }) => name === property)?.value?.value as
+      | Location
+      | undefined
     if (location === undefined) return undefined
     ask(session, 'Debugger.enable', {}) // lists the scripts
     const file = scripts.get(location.scriptId)?.replace(/^file:\/\//, '')
@@ -59,7 +64,10 @@ function locate(value: unknown, property: string): string | undefined {
 }
 
 interface ScriptEvents {
-  on(event: 'Debugger.scriptParsed', listener: (message: { params: { scriptId: string; url: string } }) => void): void
+  on(
+    event: 'Debugger.scriptParsed',
+    listener: (message: { params: { scriptId: string; url: string } }) => void,
+  ): void
 }
 
 // A session on its own thread answers before `post` returns.

@@ -42,13 +42,15 @@ interface Entry {
 /** Lists goroutines by weak references, so that one that nothing else refers to can be collected, and is noticed. */
 class WeakTracker implements Tracker {
   private readonly entries = new Map<number, Entry>()
-  private readonly collected = new FinalizationRegistry<{ id: number; ended: () => void }>(({ id, ended }) => {
-    const entry = this.entries.get(id)
-    if (entry === undefined) return
-    this.entries.delete(id)
-    ended()
-    for (const listener of listeners) listener(entry.leak)
-  })
+  private readonly collected = new FinalizationRegistry<{ id: number; ended: () => void }>(
+    ({ id, ended }) => {
+      const entry = this.entries.get(id)
+      if (entry === undefined) return
+      this.entries.delete(id)
+      ended()
+      for (const listener of listeners) listener(entry.leak)
+    },
+  )
 
   parks(g: Goroutine<unknown>): void {
     const waitReason = g.waitReason ?? ''

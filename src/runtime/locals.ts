@@ -43,7 +43,10 @@ export function watchAsyncContext(): void {
       g.locals = capture()
     }
   }
-  if (holdsStores(outside)) return begin()
+  if (holdsStores(outside)) {
+    begin()
+    return
+  }
   AsyncLocalStorage.prototype.run = function (...args) {
     begin()
     return run.apply(this, args)

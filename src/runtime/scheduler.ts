@@ -63,7 +63,16 @@ export const thread: {
   tracker: Tracker | undefined
   /** Tenths of a second since the first slice: when a goroutine parked, for dumps. Coarse, so that parking reads no clock. */
   decis: number
-} = { current: undefined, fuel: mostFuel, prepared: false, probedStack: undefined, lastId: 0, everyFewTurns: undefined, tracker: undefined, decis: 0 }
+} = {
+  current: undefined,
+  fuel: mostFuel,
+  prepared: false,
+  probedStack: undefined,
+  lastId: 0,
+  everyFewTurns: undefined,
+  tracker: undefined,
+  decis: 0,
+}
 
 /** A list of goroutines that keeps none of them alive. */
 export interface Tracker {
@@ -73,7 +82,9 @@ export interface Tracker {
 }
 
 /** Runs each step of a goroutine in the async context that it was started in; see locals.ts. */
-export const contextSwitch: { run: ((g: Goroutine<unknown>) => IteratorResult<unknown, unknown>) | undefined } = {
+export const contextSwitch: {
+  run: ((g: Goroutine<unknown>) => IteratorResult<unknown, unknown>) | undefined
+} = {
   run: undefined,
 }
 
@@ -362,6 +373,9 @@ export function resume(g: Goroutine<unknown>): IteratorResult<unknown, unknown> 
 
 function strayYield(value: unknown): MisuseError {
   const waitReason = (value as { waitReason?: string } | undefined)?.waitReason
-  const what = waitReason === undefined ? `a goroutine yielded ${String(value)}` : `\`yield\` of an operation (${waitReason})`
+  const what =
+    waitReason === undefined
+      ? `a goroutine yielded ${String(value)}`
+      : `\`yield\` of an operation (${waitReason})`
   return new MisuseError(`${what} without the star: write \`yield* operation\``)
 }

@@ -1,5 +1,5 @@
 import { Canceled } from './errors.js'
-import { Goroutine } from './goroutine.js'
+import type { Goroutine } from './goroutine.js'
 import { spawn, type GoTarget } from './go.js'
 import type { Routine } from './operation.js'
 import type { GoFunction } from './origin.js'

@@ -68,7 +68,11 @@ export function timer(ms: number): ChanTimer {
 export function afterFunc(ms: number, fn: GoTarget<[], unknown>): Timer {
   checkMs('afterFunc', ms)
   const on = scheduler()
-  return new Timer(() => spawn(on, afterFunc as GoFunction, fn, []), () => {}, ms)
+  return new Timer(
+    () => spawn(on, afterFunc as GoFunction, fn, []),
+    () => {},
+    ms,
+  )
 }
 
 /** Sends the time on its channel `c` every so often; a reader that is slow misses ticks. Source: Go's `time.Ticker`. */
@@ -124,6 +128,9 @@ function tell(c: Chan<number>): () => void {
 
 function interval(caller: string, ms: number): number {
   checkMs(caller, ms)
-  if (ms <= 0) throw new ArgumentError(`non-positive interval for ${caller}(): ${ms}; give a number of milliseconds above 0`)
+  if (ms <= 0)
+    throw new ArgumentError(
+      `non-positive interval for ${caller}(): ${ms}; give a number of milliseconds above 0`,
+    )
   return ms
 }

@@ -20,7 +20,10 @@ export function createdBy(g: Goroutine<unknown>): string[] {
   const site = siteOf(g.origin)
   const [frame] = userFrames(site?.at.stack)
   if (site === undefined || frame === undefined) {
-    return [`created by go(${nameOf(fn)}) (SLUICE_DEBUG=tracebacks=all records every line)`, `\t${placeOf(fn) ?? '?'}`]
+    return [
+      `created by go(${nameOf(fn)}) (SLUICE_DEBUG=tracebacks=all records every line)`,
+      `\t${placeOf(fn) ?? '?'}`,
+    ]
   }
   const by = site.parentId === 0 ? '' : ` in goroutine ${site.parentId}`
   return [`created by ${frame.name}${by}`, `\t${frame.place}`]
@@ -45,7 +48,9 @@ export function describe(error: unknown): string {
 
 function chain(error: unknown): unknown[] {
   const { suppressed, error: latest } = (error ?? {}) as { suppressed?: unknown; error?: unknown }
-  return suppressed !== undefined && (error as Error).name === 'SuppressedError' ? [...chain(suppressed), ...chain(latest)] : [error]
+  return suppressed !== undefined && (error as Error).name === 'SuppressedError'
+    ? [...chain(suppressed), ...chain(latest)]
+    : [error]
 }
 
 // Whatever was thrown, a report of it must come out: getters and toString may throw.

@@ -105,7 +105,10 @@ export class Pool<T> {
   put(object: T): void {
     this.check(object)
     const { validate, reset } = this.options
-    if (validate !== undefined && !validate(object)) return this.evict(object)
+    if (validate !== undefined && !validate(object)) {
+      this.evict(object)
+      return
+    }
     if (reset !== undefined) reset(object)
     if (this.own === undefined) this.own = object
     else {
@@ -152,7 +155,9 @@ export class Pool<T> {
     const kind = kindOf(object)
     this.kind ??= kind
     if (kind !== this.kind || object === undefined) {
-      throw new ArgumentError(`${this.name}: put() got ${describe(kind)}, but this pool holds ${describe(this.kind)}`)
+      throw new ArgumentError(
+        `${this.name}: put() got ${describe(kind)}, but this pool holds ${describe(this.kind)}`,
+      )
     }
     if (typeof object !== 'object') return
     if (object === this.own || object === this.shared.at(-1)) {
@@ -193,12 +198,13 @@ export class Pool<T> {
     const since = this.sharedSince
     this.shared = []
     this.sharedSince = []
-    objects.forEach((object, index) => {
+    for (const [index, object] of objects.entries()) {
       const sinceMs = since[index] ?? this.looked
-      if (!fresh({ object, sinceMs })) return this.evict(object)
-      this.shared.push(object)
-      this.sharedSince.push(sinceMs)
-    })
+      if (fresh({ object, sinceMs })) {
+        this.shared.push(object)
+        this.sharedSince.push(sinceMs)
+      } else this.evict(object)
+    }
   }
 }
 

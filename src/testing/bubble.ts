@@ -1,4 +1,5 @@
 import { VirtualClock } from '../runtime/clock.js'
+import { crashUnjoined } from '../runtime/crash.js'
 import { deadlockDetails } from '../runtime/deadlock.js'
 import { MisuseError, SluiceError } from '../runtime/errors.js'
 import { type GoTarget, spawn } from '../runtime/go.js'
@@ -76,11 +77,14 @@ class Bubble<T> {
   /** Nothing can run; true if something can now. */
   private onIdle(): boolean {
     const { scheduler, outcome } = this
+    crashUnjoined() // the clock must not pass by a failure that nobody has joined
     if (scheduler.externals > 0) return false
     const waiter = this.idle.shift()
     if (waiter !== undefined) return waiter.complete()
-    if (outcome === undefined) return this.clock.advance() || this.fail('deadlock: all goroutines in bubble are blocked')
-    if (scheduler.live > 0) return this.fail('deadlock: main bubble goroutine has exited but blocked goroutines remain')
+    if (outcome === undefined)
+      return this.clock.advance() || this.fail('deadlock: all goroutines in bubble are blocked')
+    if (scheduler.live > 0)
+      return this.fail('deadlock: main bubble goroutine has exited but blocked goroutines remain')
     if (!('error' in outcome)) this.resolve(outcome.value)
     return false
   }

@@ -68,7 +68,10 @@ function eventLoopTurn(): Promise<void> {
 /** Collects garbage now, with or without --expose-gc. */
 function collectGarbage(): void {
   const exposed = (globalThis as { gc?: () => void }).gc
-  if (exposed !== undefined) return exposed()
+  if (exposed !== undefined) {
+    exposed()
+    return
+  }
   builtin<{ setFlagsFromString(flags: string): void }>('node:v8')?.setFlagsFromString('--expose-gc')
   const gc = builtin<{ runInNewContext(code: string): () => void }>('node:vm')?.runInNewContext('gc')
   gc?.()
