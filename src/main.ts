@@ -1,11 +1,13 @@
 import { fromSignal } from './context/abort-signal.js'
-import { background, type CancelContext, type Context, withCancel } from './context/context.js'
+import { background } from './context/background.js'
+import { withCancel } from './context/cancel.js'
+import type { CancelContext, Context } from './context/context.js'
 import type { Clock } from './runtime/clock.js'
 import { crash } from './runtime/crash.js'
 import { dumpOnSigquit } from './runtime/dump.js'
 import { Canceled, MisuseError } from './runtime/errors.js'
 import type { GoTarget } from './runtime/go.js'
-import type { Outcome } from './runtime/goroutine.js'
+import type { Goroutine, Outcome } from './runtime/goroutine.js'
 import { builtin, complain, hostProcess } from './runtime/host.js'
 import type { GoFunction } from './runtime/origin.js'
 import { type Random, SeededRandom } from './runtime/random.js'
@@ -59,35 +61,48 @@ export function main(fn: (ctx: Context) => ReturnType<GoTarget<[], unknown>>): v
   mainStarted = true
   const ctx = withCancel(background())
   const signals = new Signals(ctx)
-  dumpOnSigquit(complain)
-  const on = threadScheduler()
-  startRoot(on, main as GoFunction, fn as GoTarget<[Context], unknown>, [ctx], (outcome) =>
-    end(on, outcome, signals),
+  const root = startRoot(
+    threadScheduler(),
+    main as GoFunction,
+    fn as GoTarget<[Context], unknown>,
+    [ctx],
+    (outcome) => end(root, outcome, signals),
   )
 }
 
-function end(on: Scheduler, outcome: Outcome<unknown>, signals: Signals): void {
+function end(root: Goroutine<unknown>, outcome: Outcome<unknown>, signals: Signals): void {
+  signals.leave()
   if (!('error' in outcome)) hostProcess?.exit(0)
   else if (outcome.error instanceof Canceled && signals.exitCode !== undefined)
     hostProcess?.exit(signals.exitCode)
-  else crash(on, outcome.error, undefined)
+  else crash(root.scheduler, outcome.error, root)
 }
 
-const numbers = { SIGINT: 2, SIGTERM: 15 }
-
-/** SIGINT and SIGTERM: the first one ends the context, the second one the process. */
+/** What `main` does on signals: the first SIGINT or SIGTERM ends the context, the second one the process. */
 class Signals {
   /** What the shell expects of a process that a signal ended: 128 and its number. */
-  exitCode: number | undefined
+  exitCode: number | undefined = undefined
+  private readonly stopDumps = dumpOnSigquit(complain)
 
-  constructor(ctx: CancelContext) {
-    for (const [name, number] of Object.entries(numbers)) {
-      hostProcess?.on(name, () => {
-        if (this.exitCode !== undefined) hostProcess?.exit(this.exitCode)
-        this.exitCode = 128 + number
-        ctx.cancel(new Error(`received ${name}`))
-      })
-    }
+  constructor(private readonly ctx: CancelContext) {
+    hostProcess?.on('SIGINT', this.onInterrupt)
+    hostProcess?.on('SIGTERM', this.onTerminate)
+  }
+
+  leave(): void {
+    hostProcess?.off('SIGINT', this.onInterrupt)
+    hostProcess?.off('SIGTERM', this.onTerminate)
+    this.stopDumps()
+  }
+
+  private readonly onInterrupt = (): void => this.receive('SIGINT', 2)
+  private readonly onTerminate = (): void => this.receive('SIGTERM', 15)
+
+  private receive(name: string, number: number): void {
+    const isFirst = this.exitCode === undefined
+    this.exitCode = 128 + number
+    if (isFirst) this.ctx.cancel(new Error(`received ${name}`))
+    else hostProcess?.exit(this.exitCode)
   }
 }
 

@@ -1,8 +1,10 @@
 import { ArgumentError, SluiceError } from '../runtime/errors.js'
-import { scheduler } from '../runtime/scheduler.js'
+import { type Scheduler, scheduler } from '../runtime/scheduler.js'
 import { checkMs } from '../runtime/sleep.js'
-import { Timer } from '../runtime/timer.js'
-import { type CancelContext, CancelNode, checkParent, type Context } from './context.js'
+import type { Deadline } from '../runtime/timers.js'
+import { CancelNode } from './cancel.js'
+import { type CancelContext, checkParent, type Context } from './context.js'
+import { Ending } from './ending.js'
 
 /** A wait was given up because its context's deadline passed. Source: Go's `context.DeadlineExceeded`. */
 export class DeadlineExceeded extends SluiceError {
@@ -18,60 +20,85 @@ export class DeadlineExceeded extends SluiceError {
   }
 }
 
-/** Derives a context that ends `ms` milliseconds from now at the latest, with `cause` as the reason if given. */
+/**
+ * Derives a context that ends `ms` milliseconds from now at the latest, at once if that is zero or less, with `cause`
+ * as the reason if given. Cancel it when its work is done, by `using` for example: that stops its timer, which keeps
+ * the process alive as any timer does. Source: Go's `context.WithTimeoutCause`.
+ */
 export function withTimeout(parent: Context, ms: number, cause?: unknown): CancelContext {
   checkMs('withTimeout', ms)
   checkParent(parent)
-  return derive(parent, scheduler().clock.epochNow() + ms, ms, cause)
+  const on = scheduler()
+  return derive(new DeadlineNode(parent, on, on.clock.epochNow() + ms, cause), ms)
 }
 
-/** Derives a context that ends at `deadline` at the latest, with `cause` as the reason if given. */
+/** Derives a context that ends at `deadline` at the latest, with `cause` as the reason if given; see `withTimeout`. */
 export function withDeadline(parent: Context, deadline: Date, cause?: unknown): CancelContext {
   checkParent(parent)
   if (!(deadline instanceof Date) || Number.isNaN(deadline.getTime())) {
     throw new ArgumentError(`withDeadline() needs a valid Date, not ${String(deadline)}`)
   }
-  return derive(parent, deadline.getTime(), deadline.getTime() - scheduler().clock.epochNow(), cause)
+  const on = scheduler()
+  const atEpochMs = deadline.getTime()
+  return derive(new DeadlineNode(parent, on, atEpochMs, cause), atEpochMs - on.clock.epochNow())
 }
 
-function derive(parent: Context, atEpochMs: number, ms: number, cause: unknown): CancelContext {
-  const own = Math.min(atEpochMs, parent.deadline?.getTime() ?? Infinity)
-  const child = new DeadlineNode(parent, own)
-  child.follow(parent)
-  // Where the parent ends first, it tells this one: no timer of its own.
-  if (child.err === undefined && own === atEpochMs && own !== Infinity) child.arm(ms, cause)
+function derive(child: DeadlineNode, ms: number): CancelContext {
+  child.start(ms)
   return child
 }
 
-class DeadlineNode extends CancelNode {
-  private timer: Timer | undefined = undefined
+// The last moment that a Date can hold is in the year 275760; what is later is never.
+const mostEpochMs = 8.64e15
+
+class DeadlineNode extends CancelNode implements Deadline {
+  atMs: number
+  heapIndex: number
+  sequence: number
+  /** `Infinity` when there is none. */
+  private readonly atEpochMs: number
 
   constructor(
     parent: Context,
-    private readonly atEpochMs: number,
+    private readonly on: Scheduler,
+    private readonly ownEpochMs: number,
+    private readonly reason: unknown,
   ) {
     super(parent)
+    this.atMs = Infinity
+    this.heapIndex = -1
+    this.sequence = 0
+    this.atEpochMs = Math.min(ownEpochMs, parent.deadline?.getTime() ?? Infinity)
   }
 
   override get deadline(): Date | undefined {
-    return this.atEpochMs === Infinity ? undefined : new Date(this.atEpochMs)
+    return this.atEpochMs > mostEpochMs ? undefined : new Date(Math.max(this.atEpochMs, -mostEpochMs))
   }
 
-  arm(ms: number, cause: unknown): void {
-    const expire = () => {
-      const err = new DeadlineExceeded(cause)
-      this.end(err, cause ?? err)
-    }
-    if (ms <= 0) expire()
-    else this.timer = new Timer(expire, () => {}, ms)
+  /** Ends after `ms`, or with its parent. Where the parent's deadline comes first it has no timer of its own. */
+  start(ms: number): void {
+    this.follow(this.parent)
+    if (this.howEnded() !== undefined || this.ownEpochMs > this.atEpochMs || this.deadline === undefined) return
+    if (ms <= 0) return this.expire()
+    this.atMs = this.on.clock.now() + ms
+    this.on.timers.add(this)
+  }
+
+  expire(): void {
+    this.end(new Ending(DeadlineExceeded, this.reason ?? undefined))
+  }
+
+  override end(ending: Ending): void {
+    this.on.timers.remove(this)
+    super.end(ending)
   }
 
   override toString(): string {
-    return `${this.parent}.WithDeadline(${this.deadline?.toISOString() ?? 'never'})`
-  }
-
-  override end(err: Error, cause: unknown): void {
-    this.timer?.stop()
-    super.end(err, cause)
+    const { deadline, on } = this
+    const text =
+      deadline === undefined
+        ? 'never'
+        : `${deadline.toISOString()} [${deadline.getTime() - on.clock.epochNow()} ms]`
+    return `${this.parent}.WithDeadline(${text})`
   }
 }

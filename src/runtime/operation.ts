@@ -21,6 +21,8 @@ export interface Waiter {
 /** What bounds a wait; a context is one. `err` is set from the moment it ends. */
 export interface Bound {
   readonly err: Error | undefined
+  /** True for one that never ends: nobody watches it, so it costs nothing. */
+  readonly isEndless?: boolean
   done(): Operation<void>
 }
 
@@ -95,7 +97,7 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
 
   /** The same wait, for no longer than `bound` (a context) lasts; then its error is thrown. */
   within(bound: Bound): Operation<T> {
-    return new Within(this, bound)
+    return bound.isEndless === true ? this : new Within(this, bound)
   }
 
   /** Starts the operation in async code. In a goroutine, `yield*` is the cheaper way. */

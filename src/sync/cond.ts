@@ -64,6 +64,7 @@ class CondWait extends Operation<void> implements MutexWaiter {
   }
 
   override within(bound: Bound): Operation<void> {
+    if (bound.isEndless === true) return this
     this.claim()
     return new CondWait(this.cond, [...this.bounds, bound])
   }

@@ -23,6 +23,9 @@ export interface MutexWaiter extends Operation<unknown> {
  * Disposing the lock is `unlock`, as Go's `defer mu.Unlock()` is: a lock is given back once, one way or the other. The
  * second unlock is fatal if the mutex is free, and takes it from its next holder if it is not.
  *
+ * Where every nanosecond counts, `if (!mu.tryLock()) yield* mu.lock()` costs a fifth of `yield* mu.lock()` while the
+ * mutex is free, and is as fair.
+ *
  * Source: Go's `sync.Mutex`.
  */
 export class Mutex implements Disposable {

@@ -113,7 +113,7 @@ class Acquire extends Operation<Permits> {
   }
 
   override within(bound: Bound): Operation<Permits> {
-    return new AcquireWithin(this, bound)
+    return bound.isEndless === true ? this : new AcquireWithin(this, bound)
   }
 
   override attempt(): boolean {

@@ -1,0 +1,113 @@
+import type { BenchCase } from './suite.js'
+
+const depths = [1, 5, 20] as const
+
+/** performance.md, suite `runtime`. */
+export const runtime: readonly BenchCase[] = [
+  {
+    name: 'spawn and finish a goroutine',
+    id: 'spawn',
+    unit: 'ns/op',
+    n: 500_000,
+    peers: ['go', 'effect', 'effection'],
+    targets: { go: 0.4, effect: 0.05 },
+  },
+  {
+    name: 'unbuffered ping-pong, per operation',
+    id: 'pingpong',
+    unit: 'ns/op',
+    n: 1_000_000,
+    peers: ['go', 'async-await', 'lesomnus-channel'],
+    targets: { go: 0.75 },
+  },
+  {
+    name: 'buffered(128) producer and consumer, per value',
+    id: 'buffered',
+    unit: 'ns/op',
+    n: 1_000_000,
+    peers: ['go'],
+    targets: { go: 1.1 },
+  },
+  {
+    name: 'select over 2 channels, parking',
+    id: 'select2',
+    unit: 'ns/op',
+    n: 500_000,
+    peers: ['go'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'select over 8 channels, parking',
+    id: 'select8',
+    unit: 'ns/op',
+    n: 300_000,
+    peers: ['go'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'select over 2 channels, one ready (with its send)',
+    id: 'selectReady2',
+    unit: 'ns/op',
+    n: 1_000_000,
+    peers: ['go'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'mutex lock and unlock, free',
+    id: 'mutexFree',
+    unit: 'ns/op',
+    n: 2_000_000,
+    peers: ['go', 'async-mutex'],
+    targets: { go: 1.5 },
+  },
+  {
+    name: 'mutex lock and unlock, contended by 100',
+    id: 'mutexContended',
+    unit: 'ns/op',
+    n: 500_000,
+    peers: ['go', 'async-mutex'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'errgroup fan-out of 10,000',
+    id: 'group',
+    unit: 'ns/op',
+    n: 300_000,
+    peers: ['go', 'p-limit', 'effect'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'memory of a parked goroutine (1,000,000)',
+    id: 'parkedBytes',
+    unit: 'bytes',
+    n: 1_000_000,
+    peers: ['go'],
+    targets: { go: 0.15 },
+  },
+  {
+    name: 'start 1,000,000 goroutines that park',
+    id: 'parkedStart',
+    unit: 'ms',
+    n: 1_000_000,
+    peers: ['go'],
+    targets: { absolute: 760 },
+  },
+  ...depths.flatMap((depth): BenchCase[] => [
+    {
+      name: `call ${depth} deep that parks once and returns`,
+      id: `call${depth}`,
+      unit: 'ns/op',
+      n: 300_000,
+      peers: ['async-await'],
+      targets: depth <= 5 ? { 'async-await': 1 } : {},
+    },
+    {
+      name: `resume in a loop ${depth} deep`,
+      id: `loop${depth}`,
+      unit: 'ns/op',
+      n: 300_000,
+      peers: ['async-await'],
+      targets: depth <= 5 ? { 'async-await': 1 } : {},
+    },
+  ]),
+]

@@ -1,0 +1,22 @@
+/** A row of a suite: one figure of ours beside the same figure of the peers. */
+export interface BenchCase {
+  readonly name: string
+  /** The case's name in the programs. */
+  readonly id: string
+  readonly unit: 'ns/op' | 'bytes' | 'ms'
+  /** How often, and how often in a smoke test. */
+  readonly n: number
+  readonly peers: readonly Peer[]
+  /** The most that ours may be of a peer's figure; or of its own unit, for `absolute`. */
+  readonly targets: Partial<Record<Peer | 'absolute', number>>
+}
+
+export type Peer =
+  | 'go'
+  | 'effect'
+  | 'effection'
+  | 'async-await'
+  | 'lesomnus-channel'
+  | 'async-mutex'
+  | 'p-limit'
+  | 'no-pool'

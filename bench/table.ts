@@ -1,0 +1,50 @@
+import type { BenchCase } from './suites/suite.js'
+
+export interface Row {
+  readonly case: string
+  readonly unit: string
+  readonly better: 'lower'
+  readonly ours: number
+  readonly peers: Record<string, number>
+  readonly targets: BenchCase['targets']
+}
+
+/** The rows of a suite as a table: our figure, each peer's, and whether the targets are met. */
+export function textTable(suite: string, rows: readonly Row[]): string {
+  const cells = rows.map((row) => [row.case, `${figure(row.ours)} ${row.unit}`, peersOf(row), targetsOf(row)])
+  const table = [['case', 'sluice', 'peers (ours / theirs)', 'target'], ...cells]
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((cell) => cell[column]?.length ?? 0)))
+  const lines = table.map((cell) =>
+    cell
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+  return [
+    `suite ${suite}`,
+    lines[0],
+    '-'.repeat(Math.max(...lines.map((line) => line.length))),
+    ...lines.slice(1),
+  ].join('\n')
+}
+
+function peersOf({ ours, peers }: Row): string {
+  const parts = Object.entries(peers).map(
+    ([name, theirs]) => `${name} ${figure(theirs)} (${(ours / theirs).toFixed(2)})`,
+  )
+  return parts.length === 0 ? '-' : parts.join(', ')
+}
+
+function targetsOf({ ours, peers, targets, unit }: Row): string {
+  const parts = Object.entries(targets).map(([peer, limit]) => {
+    const theirs = peer === 'absolute' ? 1 : peers[peer]
+    if (theirs === undefined) return `${peer}: not measured`
+    const text = peer === 'absolute' ? `<= ${limit} ${unit}` : `<= ${limit} x ${peer}`
+    return `${text}: ${ours / theirs <= limit ? 'met' : 'missed'}`
+  })
+  return parts.length === 0 ? '-' : parts.join(', ')
+}
+
+function figure(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
