@@ -45,11 +45,10 @@ export abstract class Dependent implements Linked {
    */
   follow(parent: Context): void {
     if (parent.isEndless === true) return
-    const nearest = parent.value(nearestKey)
-    if (nearest === parent) return this.depend(nearest)
-    const done = parent.done().claim()
-    if (nearest !== undefined && done instanceof Done && done.node === nearest) this.depend(nearest)
-    else if (!(done instanceof Never)) this.watch(parent, done)
+    const node = parent.value(nearestKey)
+    const done = node === parent ? undefined : parent.done().claim()
+    if (node !== undefined && (done === undefined || isDoneOf(node, done))) this.depend(node)
+    else if (done !== undefined && !(done instanceof Never)) this.watch(parent, done)
   }
 
   /** Nobody has to tell it any more. */
@@ -63,7 +62,10 @@ export abstract class Dependent implements Linked {
 
   private depend(node: CancelNode): void {
     const ending = node.howEnded()
-    if (ending !== undefined) return this.end(ending)
+    if (ending !== undefined) {
+      this.end(ending)
+      return
+    }
     this.parentNode = node
     node.add(this)
   }
@@ -146,7 +148,8 @@ export class CancelNode extends Dependent implements CancelContext {
     this.ending = ending
     this.leave()
     const { waiting, dependents } = this
-    if (waiting !== undefined) for (let d = waiting.shift(); d !== undefined; d = waiting.shift()) d.complete()
+    if (waiting !== undefined)
+      for (let d = waiting.shift(); d !== undefined; d = waiting.shift()) d.complete()
     if (dependents !== undefined) {
       for (let d = dependents.shift(); d !== undefined; d = dependents.shift()) d.end(ending)
     }
@@ -215,6 +218,10 @@ class Done extends Operation<void> {
   override unpark(): void {
     this.node.exit(this)
   }
+}
+
+function isDoneOf(node: CancelNode, done: Operation<void>): boolean {
+  return done instanceof Done && done.node === node
 }
 
 function isNotifier(context: object): context is Notifier {

@@ -78,10 +78,11 @@ class DeadlineNode extends CancelNode implements Deadline {
   /** Ends after `ms`, or with its parent. Where the parent's deadline comes first it has no timer of its own. */
   start(ms: number): void {
     this.follow(this.parent)
-    if (this.howEnded() !== undefined || this.ownEpochMs > this.atEpochMs || this.deadline === undefined) return
-    if (ms <= 0) return this.expire()
+    if (this.howEnded() !== undefined || this.ownEpochMs > this.atEpochMs || this.deadline === undefined)
+      return
     this.atMs = this.on.clock.now() + ms
-    this.on.timers.add(this)
+    if (ms <= 0) this.expire()
+    else this.on.timers.add(this)
   }
 
   expire(): void {

@@ -29,6 +29,9 @@ const longestRelay = 32
 /** Operations between two readings of the clock, at most; fewer while goroutines take long between operations. */
 const mostFuel = 128
 
+/** Under a seed, one in so many operations gives up its turn before it starts. */
+const shuffledTurns = 8
+
 /** Phases of a goroutine. */
 export const RUNNABLE = 0
 export const RUNNING = 1
@@ -183,7 +186,8 @@ export class Scheduler {
 
   /** Called by an operation when the fuel is used up: true if its goroutine had to give up its turn before it starts. */
   preempt(g: Goroutine<unknown>, operation: Operation<unknown>): boolean {
-    if (!this.sliceIsOver()) return false
+    // Under a seed no clock decides: each operation is a place where the turn may change.
+    if (this.shuffle ? this.random.below(shuffledTurns) !== 0 : !this.sliceIsOver()) return false
     g.slot = operation
     this.requeue(g)
     thread.fuel = 0
@@ -325,7 +329,7 @@ export class Scheduler {
     this.checkedMs = now
     if (passedMs < budgetMs / 8) this.fullTank = Math.min(this.fullTank * 2, mostFuel)
     else if (passedMs > budgetMs / 2) this.fullTank = Math.max(1, this.fullTank >> 3)
-    thread.fuel = this.fullTank
+    thread.fuel = this.shuffle ? 0 : this.fullTank
     thread.decis = Math.floor(now / 100)
     return now
   }

@@ -156,6 +156,24 @@ describe('Cond', () => {
       expect(awake).toEqual([2])
     }))
 
+  it('CO1: one that is canceled between two others that are signaled too takes nobody along', () =>
+    bubble(function* () {
+      const { mu, cond, awake, wait } = room()
+      const waiters = []
+      for (const id of [0, 1, 2, 3, 4]) {
+        waiters.push(go(wait, id))
+        yield* waitIdle()
+      }
+      yield* mu.lock()
+      for (let i = 0; i < 4; i++) cond.signal()
+      waiters[1]?.cancel()
+      waiters[3]?.cancel()
+      mu.unlock()
+      yield* waitIdle()
+      expect(awake).toEqual([0, 2, 4])
+      expect(mu.tryLock()).toBe(true)
+    }))
+
   it('CO5: to wait without the mutex is fatal, and nothing waits', async () => {
     const crashes: unknown[] = []
     await run(

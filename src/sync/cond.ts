@@ -49,6 +49,8 @@ export class Cond {
  * ends with the mutex held. Hence it looks after its bounds itself: `Operation.within` would end it without the mutex.
  */
 class CondWait extends Operation<void> implements MutexWaiter {
+  /** It waits for the mutex, and no longer for a signal. A wait list cannot tell which list a node is in. */
+  private notified = false
   private interruption: { readonly error: unknown } | undefined = undefined
   private ends: Operation<void>[] = []
 
@@ -85,12 +87,13 @@ class CondWait extends Operation<void> implements MutexWaiter {
 
   override unpark(): void {
     this.leaveBounds()
-    this.cond.waiting.remove(this)
-    this.cond.mutex.leave(this)
+    if (this.notified) this.cond.mutex.leave(this)
+    else this.cond.waiting.remove(this)
   }
 
-  /** It has been signaled. Now only the mutex is waited for, which no bound shortens. */
+  /** It is unlinked from the cond. Now only the mutex is waited for, which no bound shortens. */
   notify(): void {
+    this.notified = true
     this.leaveBounds()
     this.cond.mutex.enqueue(this)
   }
@@ -99,8 +102,12 @@ class CondWait extends Operation<void> implements MutexWaiter {
   override interrupt(error: unknown): void {
     if (this.interruption !== undefined) return
     this.interruption = { error }
-    if (this.cond.waiting.remove(this)) this.notify()
-    else this.cond.signal() // it cannot make use of the signal that it got, so that one is for the next
+    if (this.notified) {
+      this.cond.signal() // it cannot make use of the signal that it got, so that one is for the next
+      return
+    }
+    this.cond.waiting.remove(this)
+    this.notify()
   }
 
   grant(): void {
