@@ -317,7 +317,11 @@ export class Scheduler {
   /** Reads the clock, fires due timers and refills the fuel; true when the budget is spent. */
   private sliceIsOver(): boolean {
     const now = this.readClock()
+    // Those whose time has come queue up in that order: nobody woke them to run next.
+    const { relays } = this
+    this.relays = false
     this.timers.fire(this.inHostTime ? now : this.clock.now())
+    this.relays = relays
     if (now - this.sliceStartMs < budgetMs) return false
     this.preemptions++
     return true
