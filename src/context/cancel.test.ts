@@ -300,34 +300,37 @@ describe('layers of contexts', () => {
 })
 
 describe('the cost of a context', () => {
-  const count = 20_000
+  /** Bytes that stay on the heap for each thing made; the least of three, since the heap also serves others. */
   const bytesEach = (make: () => unknown) => {
-    const kept = new Array<unknown>(count)
-    for (let i = 0; i < count; i++) kept[i] = make() // compiles it
-    kept.fill(undefined)
-    global.gc?.()
-    const before = process.memoryUsage().heapUsed
-    for (let i = 0; i < count; i++) kept[i] = make()
-    global.gc?.()
-    return (process.memoryUsage().heapUsed - before) / kept.length
+    const kept = new Array<unknown>(20_000)
+    const measure = () => {
+      kept.fill(undefined)
+      global.gc?.()
+      const before = process.memoryUsage().heapUsed
+      for (let i = 0; i < kept.length; i++) kept[i] = make()
+      global.gc?.()
+      return (process.memoryUsage().heapUsed - before) / kept.length
+    }
+    return Math.min(measure(), measure(), measure())
   }
 
-  // Five and eight objects in Go; here the context itself and how it ended.
-  it('CX23: is nothing for background, and a few words for those that were canceled', () => {
-    const parent = withCancel(background())
-    expect(bytesEach(background)).toBeLessThan(1)
-    const cancel = bytesEach(() => {
-      const ctx = withCancel(parent)
-      ctx.cancel()
-      return ctx
-    })
-    const timeout = bytesEach(() => {
-      const ctx = withTimeout(parent, 3_600_000)
-      ctx.cancel()
-      return ctx
-    })
-    expect(cancel).toBeLessThan(250)
-    expect(timeout).toBeLessThan(350)
+  const parent = withCancel(background())
+  const canceledChild = () => {
+    const ctx = withCancel(parent)
+    ctx.cancel()
+    return ctx
+  }
+  const canceledTimeout = () => {
+    const ctx = withTimeout(parent, 3_600_000)
+    ctx.cancel()
+    return ctx
+  }
+
+  // Go allows 0, 5 and 8 objects. Here it is the context itself and how it ended: 150 and 250 bytes.
+  it('CX23: is nothing for background, and two small objects for those that were canceled', () => {
+    expect(background()).toBe(background())
+    expect(bytesEach(canceledChild)).toBeLessThan(220)
+    expect(bytesEach(canceledTimeout)).toBeLessThan(330)
     expect(children(parent)).toBe(0)
   })
 })

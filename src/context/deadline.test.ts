@@ -37,7 +37,8 @@ describe.each([
       const ctx = derive(background(), ms)
       expect(ctx.err).toBeInstanceOf(DeadlineExceeded)
       expect(timers()).toBe(0)
-    }))
+    }),
+  )
 
   it('CX5: a child has the earlier deadline of its parent, and no timer', () =>
     bubble(function* () {

@@ -2,7 +2,7 @@ import { SluiceError } from './errors.js'
 import type { Goroutine } from './goroutine.js'
 import { complain, hostProcess, later } from './host.js'
 import { HANDLED, type Scheduler, thread } from './scheduler.js'
-import { createdBy, describe, stackLines } from './traceback.js'
+import { createdBy, describe, stackLines, stackTextOf } from './traceback.js'
 
 /** What a host with its own handler of uncaught errors gets to see of a crash; `cause` is the error itself. */
 export class CrashError extends SluiceError {
@@ -58,7 +58,7 @@ export function endProcess(report: string, cause?: unknown): void {
 function crashReport(error: unknown, g: Goroutine<unknown> | undefined): string {
   const lines = [describe(error)]
   if (g !== undefined) lines.push('', `goroutine ${g.id} [running]:`)
-  lines.push(...stackLines(error instanceof Error ? error.stack : undefined))
+  lines.push(...stackLines(stackTextOf(error)))
   if (g !== undefined) lines.push(...createdBy(g))
   return lines.join('\n')
 }

@@ -21,6 +21,7 @@ export function watchForgotten(most: number): void {
     watch.made = made
   }
   hostProcess?.on('exit', () => {
+    suspect() // what was made in the last turn
     for (const suspect of suspects) warn(suspect)
   })
 }

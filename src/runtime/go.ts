@@ -1,6 +1,6 @@
 import { fatal } from './crash.js'
 import { prepareThread } from './debug.js'
-import { RuntimeError } from './errors.js'
+import { FatalError } from './errors.js'
 import { Goroutine } from './goroutine.js'
 import { asyncContext } from './locals.js'
 import { Operation, type Routine } from './operation.js'
@@ -60,7 +60,7 @@ const generatorFunction: unknown = function* () {}.constructor
 // A function is not called to see what it returns: its body must not run before its goroutine's turn.
 function isGeneratorFunction<A extends unknown[], T>(fn: GoTarget<A, T>): fn is (...args: A) => Routine<T> {
   if (typeof fn !== 'function') {
-    throw fatal(new RuntimeError(`go of nil func value: go() needs a function, not ${String(fn)}`))
+    throw fatal(new FatalError(`go of nil func value: go() needs a function, not ${String(fn)}`))
   }
   const made: unknown = fn.constructor // asking for the prototype instead costs a tenth of a goroutine
   if (made === generatorFunction) return true

@@ -9,7 +9,6 @@ import {
   MisuseError,
   numGoroutine,
   type Routine,
-  RuntimeError,
   run,
   schedStats,
   select,
@@ -72,7 +71,7 @@ describe('go', () => {
       { onCrash: (error) => crashes.push(error) },
     )
     await expect(outcome).rejects.toThrow('go of nil func value')
-    expect(crashes[0]).toBeInstanceOf(RuntimeError)
+    expect(crashes[0]).toBeInstanceOf(FatalError)
   })
 
   it('joins by await in async code', async () => {

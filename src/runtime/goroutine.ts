@@ -154,9 +154,9 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     }
   }
 
-  /** @internal True when it ended by `goexit`. */
+  /** @internal True when it ended by `goexit`, and nothing was thrown on the way out. */
   get exited(): boolean {
-    return (this.flags & EXITED) !== 0
+    return (this.flags & (EXITED | FAILED_GOROUTINE)) === EXITED
   }
 
   /** @internal Why it was told to stop while it ran; asked once, by the operation that parks next. */

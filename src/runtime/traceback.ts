@@ -46,10 +46,27 @@ export function describe(error: unknown): string {
     .join('\n')
 }
 
+/** The stack of what was thrown, where it has one and tells it: it may have a getter of its own that throws. */
+export function stackTextOf(error: unknown): string | undefined {
+  try {
+    return error instanceof Error ? error.stack : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function chain(error: unknown): unknown[] {
+  try {
+    return links(error)
+  } catch {
+    return [error]
+  }
+}
+
+function links(error: unknown): unknown[] {
   const { suppressed, error: latest } = (error ?? {}) as { suppressed?: unknown; error?: unknown }
   return suppressed !== undefined && (error as Error).name === 'SuppressedError'
-    ? [...chain(suppressed), ...chain(latest)]
+    ? [...links(suppressed), ...links(latest)]
     : [error]
 }
 
