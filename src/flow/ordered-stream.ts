@@ -3,10 +3,13 @@ import { type GoTarget, invoke } from '../runtime/go.js'
 import type { Outcome } from '../runtime/goroutine.js'
 import type { Operation, Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
+import { type Scheduler, scheduler } from '../runtime/scheduler.js'
 import { type Task, Team } from '../runtime/team.js'
 
 /** A task and what to do with its value when its turn comes. */
 interface Entry {
+  /** The handler is started when a task ends, where no goroutine runs that would say on which scheduler. */
+  readonly on: Scheduler
   readonly handle: GoTarget<[unknown], unknown>
   outcome: Outcome<unknown> | undefined
 }
@@ -41,7 +44,11 @@ export class OrderedStream {
 
   /** Starts `task`, once fewer than the limit are under way; `handle` gets its value in its turn. */
   go<T>(task: GoTarget<[], T>, handle: GoTarget<[T], unknown>): Operation<void> {
-    const entry: Entry = { handle: handle as GoTarget<[unknown], unknown>, outcome: undefined }
+    const entry: Entry = {
+      on: scheduler(),
+      handle: handle as GoTarget<[unknown], unknown>,
+      outcome: undefined,
+    }
     this.entries.push(entry)
     return this.team.go(this.go as GoFunction, entry, task as Task, [])
   }
@@ -58,14 +65,15 @@ export class OrderedStream {
   private note(entry: Entry | undefined, outcome: Outcome<unknown>): void {
     if (entry !== undefined) entry.outcome = outcome
     if ('error' in outcome) this.failure ??= { error: outcome.error }
-    if (!this.handling && this.entries[0]?.outcome !== undefined) this.startHandling()
+    const first = this.entries[0]
+    if (!this.handling && first?.outcome !== undefined) this.startHandling(first.on)
   }
 
   /** The handlers run in one goroutine, which counts as a member, so that `wait` waits for it. */
-  private startHandling(): void {
+  private startHandling(on: Scheduler): void {
     this.handling = true
     const handler = () => this.handleInOrder()
-    this.team.start(this.startHandling as GoFunction, undefined, handler as Task, [])
+    this.team.start(on, this.startHandling as GoFunction, undefined, handler as Task, [])
   }
 
   private *handleInOrder(): Routine<void> {

@@ -31,7 +31,7 @@ export class TaskPool<T> {
   private readonly onError: 'continue' | 'cancel'
   private readonly errors: 'first' | 'all'
   private readonly team: Team<number>
-  private readonly running = new Map<number, Goroutine<void>>()
+  private readonly running = new Map<number, Goroutine<unknown>>()
   private outcomes: (Outcome<T> | undefined)[] = []
   /** What tasks threw, in the order in which they did. */
   private failures: unknown[] = []

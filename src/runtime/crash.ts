@@ -1,4 +1,4 @@
-import { SluiceError } from './errors.js'
+import { FatalError, SluiceError } from './errors.js'
 import type { Goroutine } from './goroutine.js'
 import { complain, hostProcess, later } from './host.js'
 import { HANDLED, type Scheduler, thread } from './scheduler.js'
@@ -37,8 +37,15 @@ export function fatal<E extends Error>(error: E): E {
   return error
 }
 
+/** Fatal errors that were reported already: one may pass through several hands. */
+const reported = new WeakSet<FatalError>()
+
 /** Ends the process with a report and exit code 2, or tells whoever asked to be told instead. */
 export function crash(on: Scheduler, error: unknown, g: Goroutine<unknown> | undefined): void {
+  if (error instanceof FatalError) {
+    if (reported.has(error)) return
+    reported.add(error)
+  }
   if (on.onCrash !== undefined) on.onCrash(error, g)
   else endProcess(crashReport(error, g), error)
 }

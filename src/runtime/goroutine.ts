@@ -1,7 +1,7 @@
-import { Canceled } from './errors.js'
+import { Canceled, FatalError } from './errors.js'
 import { Operation, type Parked, type Routine, type Waiter } from './operation.js'
 import type { Origin } from './origin.js'
-import { reportUnjoined } from './crash.js'
+import { crash, reportUnjoined } from './crash.js'
 import {
   CANCEL_PENDING,
   DEAD,
@@ -15,7 +15,7 @@ import {
   UNLISTED,
   WAITING,
 } from './scheduler.js'
-import { WaitList } from './wait-list.js'
+import { type Linked, WaitList } from './wait-list.js'
 
 /** How a goroutine ended: with a value, or with what it threw. */
 export type Outcome<T> =
@@ -23,6 +23,11 @@ export type Outcome<T> =
   | { readonly error: unknown; readonly value?: never }
 
 export type GoroutineState = 'runnable' | 'running' | 'waiting' | 'dead'
+
+/** @internal Who is told when a goroutine has ended. */
+export interface Joiner extends Linked {
+  settle(): void
+}
 
 /** Why goroutines were told to stop while they ran: thrown at their next park. */
 const pendingCancel = new WeakMap<Goroutine<unknown>, Canceled>()
@@ -44,7 +49,7 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
   /** @internal When it parked last, in tenths of a second. */
   sinceDecis: number
   /** @internal */
-  joiners: WaitList<Operation<unknown>> | undefined
+  joiners: WaitList<Joiner> | undefined
   /** @internal The async context it runs in, where one is in use; see locals.ts. */
   locals: unknown
 
@@ -146,12 +151,23 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
     this.slot = value
     if (failed) this.flags |= FAILED_GOROUTINE
     const { joiners } = this
-    if (joiners !== undefined) {
-      for (let joiner = joiners.shift(); joiner !== undefined; joiner = joiners.shift())
-        (joiner as Join<T>).settle()
-    } else if (failed && (this.flags & HANDLED) === 0 && !(value instanceof Canceled)) {
-      reportUnjoined(this)
-    }
+    if (joiners !== undefined)
+      for (let each = joiners.shift(); each !== undefined; each = joiners.shift()) each.settle()
+    if (!failed || value instanceof Canceled) return
+    // A broken program is not an outcome that somebody could handle.
+    if (value instanceof FatalError) crash(this.scheduler, value, this)
+    else if ((this.flags & HANDLED) === 0) reportUnjoined(this)
+  }
+
+  /** @internal Has `joiner` told when this goroutine, which is alive, has ended: also where it never started. */
+  addJoiner(joiner: Joiner): void {
+    this.joiners ??= new WaitList()
+    this.joiners.push(joiner)
+  }
+
+  /** @internal How it ended. */
+  get result(): Outcome<T> {
+    return (this.flags & FAILED_GOROUTINE) !== 0 ? { error: this.slot } : { value: this.slot as T }
   }
 
   /** @internal True when it ended by `goexit`, and nothing was thrown on the way out. */
@@ -186,8 +202,7 @@ abstract class AfterEnd<T, R> extends Operation<R> {
   }
 
   override park(): void {
-    this.goroutine.joiners ??= new WaitList()
-    this.goroutine.joiners.push(this)
+    this.goroutine.addJoiner(this)
   }
 
   override unpark(): void {
@@ -204,9 +219,6 @@ class Join<T> extends AfterEnd<T, T> {
 
 class Await<T> extends AfterEnd<T, Outcome<T>> {
   override settle(): true {
-    const { slot } = this.goroutine
-    return this.complete(
-      (this.goroutine.flags & FAILED_GOROUTINE) !== 0 ? { error: slot } : { value: slot as T },
-    )
+    return this.complete(this.goroutine.result)
   }
 }

@@ -1,6 +1,6 @@
 import { builtin } from './host.js'
 import type { Goroutine } from './goroutine.js'
-import { contextSwitch, resume } from './scheduler.js'
+import { contextSwitch, resume, thread } from './scheduler.js'
 
 /**
  * Node's AsyncLocalStorage, kept per goroutine: each sees the stores of the place of its `go`, and what it enters
@@ -32,7 +32,6 @@ export function watchAsyncContext(): void {
   const outside = capture() // where goroutines run that were started before any store was entered
   const begin = () => {
     AsyncLocalStorage.prototype.run = run
-    AsyncLocalStorage.prototype.enterWith = enterWith
     asyncContext.capture = capture
     contextSwitch.run = (g) => ((g.locals ?? outside) as Resource).runInAsyncScope(stepAndKeep, undefined, g)
   }
@@ -52,8 +51,11 @@ export function watchAsyncContext(): void {
     return run.apply(this, args)
   }
   AsyncLocalStorage.prototype.enterWith = function (...args) {
-    begin()
-    return enterWith.apply(this, args)
+    if (asyncContext.capture === undefined) begin()
+    const result = enterWith.apply(this, args)
+    // The step that enters the very first store has no resource of its own yet, so what it enters is kept here.
+    if (thread.current !== undefined) thread.current.locals = capture()
+    return result
   }
 }
 

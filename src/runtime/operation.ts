@@ -207,8 +207,12 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
 
 /** @internal The stack of a goroutine that stands in an operation, taken by resuming it for a moment. */
 export function stackOf(g: Goroutine<unknown>): string {
+  const operation = g.slot as Operation<unknown>
+  const { state } = operation
+  operation.state = PARKED // one that gave up its turn has not been attempted yet, and must not be now
   thread.probedStack = undefined
   g.generator.next(PROBE)
+  operation.state = state
   return thread.probedStack ?? ''
 }
 

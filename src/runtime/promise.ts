@@ -33,7 +33,8 @@ class Wait<T> extends Operation<T> {
   override park(): void {
     this.on = scheduler()
     this.on.externals++
-    ;(this.promise as PromiseLike<T>).then(
+    // A promise of another library may call back at once, twice or never properly: the host's own one puts that right.
+    Promise.resolve(this.promise as PromiseLike<T>).then(
       (value) => this.leave() && this.complete(value),
       (error) => this.leave() && this.fail(error),
     )

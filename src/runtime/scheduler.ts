@@ -153,7 +153,7 @@ export class Scheduler {
     this.shuffle = options.shuffle ?? false
     this.onCrash = options.onCrash
     this.onIdle = options.onIdle
-    this.timers = new Timers(this.clock, () => this.turn())
+    this.timers = new Timers(this.clock, () => this.turn(), this.shuffle ? this.random : undefined)
   }
 
   /** Puts a new goroutine at the tail of the queue. */
@@ -259,15 +259,15 @@ export class Scheduler {
     }
     if ((++this.turns & 63) === 0) thread.everyFewTurns?.()
     this.running = true
-    this.relays = !this.shuffle
     thread.fuel = Math.min(thread.fuel, this.fullTank)
     let more: boolean
     do {
+      this.relays = !this.shuffle
       this.runQueue()
+      this.relays = false // nobody runs: those that the clock wakes queue up in the order of their time
       more = !this.isIdle || this.onIdle?.() === true
     } while (more && !this.sliceIsOver())
     this.running = false
-    this.relays = false
     if (more) this.afterEventLoop()
   }
 

@@ -1,17 +1,17 @@
 import { type GoTarget, invoke, launch } from './go.js'
-import type { Goroutine, Outcome } from './goroutine.js'
-import { Operation, type Routine } from './operation.js'
+import type { Goroutine, Joiner, Outcome } from './goroutine.js'
+import { Operation } from './operation.js'
 import type { GoFunction } from './origin.js'
-import { scheduler } from './scheduler.js'
-import { WaitList } from './wait-list.js'
+import { HANDLED, type Scheduler, scheduler } from './scheduler.js'
+import { type Linked, WaitList } from './wait-list.js'
 
 /** Any function with any arguments: what a team runs. */
 export type Task = GoTarget<unknown[], unknown>
 
 /** Whoever makes a team is told what becomes of its members; each has a key of the maker's. */
 export interface Leader<K> {
-  started?(key: K, member: Goroutine<void>): void
-  /** A member has ended; not called for one that exited by `goexit`, which has no outcome. */
+  started?(key: K, member: Goroutine<unknown>): void
+  /** A member has ended: by `goexit` without a value, and maybe before it started, when it was canceled. */
   ended(key: K, outcome: Outcome<unknown>): void
 }
 
@@ -47,9 +47,9 @@ export class Team<K> {
   }
 
   /** Starts a member if the limit allows it now. */
-  tryGo(above: GoFunction, key: K, task: Task, args: unknown[]): Goroutine<void> | undefined {
+  tryGo(above: GoFunction, key: K, task: Task, args: unknown[]): Goroutine<unknown> | undefined {
     if (this.active >= this.limit || !this.starting.isEmpty) return undefined
-    return this.start(above, key, task, args)
+    return this.start(scheduler(), above, key, task, args)
   }
 
   /** Waits until no member is left. @param outcome then says what the wait ends with: it may throw. */
@@ -58,24 +58,18 @@ export class Team<K> {
   }
 
   /** @internal */
-  start(above: GoFunction, key: K, task: Task, args: unknown[]): Goroutine<void> {
+  start(on: Scheduler, above: GoFunction, key: K, task: Task, args: unknown[]): Goroutine<unknown> {
     this.active++
-    const member = launch(scheduler(), this.member(key, task, args), task as GoFunction, above)
-    this.leader.started?.(key, member)
-    return member
+    const g = launch(on, invoke(task, args), task as GoFunction, above)
+    g.flags |= HANDLED
+    g.addJoiner(new Member(this, key, g))
+    this.leader.started?.(key, g)
+    return g
   }
 
-  private *member(key: K, task: Task, args: unknown[]): Routine<void> {
-    try {
-      this.leader.ended(key, { value: yield* invoke(task, args) })
-    } catch (error) {
-      this.leader.ended(key, { error })
-    } finally {
-      this.leave()
-    }
-  }
-
-  private leave(): void {
+  /** @internal */
+  ended(key: K, g: Goroutine<unknown>): void {
+    this.leader.ended(key, g.result)
     this.active--
     this.admit()
     if (!this.isIdle) return
@@ -87,7 +81,26 @@ export class Team<K> {
   }
 }
 
+/** A place in a team, kept until its goroutine has ended: a `finally` of its own would not run if it never started. */
+class Member<K> implements Joiner {
+  before: Linked | undefined = undefined
+  after: Linked | undefined = undefined
+
+  constructor(
+    private readonly team: Team<K>,
+    private readonly key: K,
+    private readonly goroutine: Goroutine<unknown>,
+  ) {}
+
+  settle(): void {
+    this.team.ended(this.key, this.goroutine)
+  }
+}
+
 class Start<K> extends Operation<void> {
+  /** It starts when another member ends, where no goroutine runs that would say on which scheduler. */
+  private readonly on = scheduler()
+
   constructor(
     private readonly team: Team<K>,
     private readonly above: GoFunction,
@@ -116,8 +129,8 @@ class Start<K> extends Operation<void> {
   }
 
   begin(): void {
-    const { team, above, key, task, args } = this
-    team.start(above, key, task, args)
+    const { team, on, above, key, task, args } = this
+    team.start(on, above, key, task, args)
     this.complete()
   }
 }

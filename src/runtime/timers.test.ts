@@ -100,6 +100,8 @@ describe('Timers', () => {
       }),
     )
     timers.fire(10)
-    expect([fired, clock.armedMs]).toEqual([[1, 2], 11])
+    expect([fired, timers.size]).toEqual([[1, 2], 1])
+    timers.fire(11)
+    expect([fired, timers.size]).toEqual([[1, 2, 3], 0])
   })
 })

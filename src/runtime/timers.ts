@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js'
+import type { Random } from './random.js'
 
 /** Something with a deadline. It carries its own place in the heap, so that it leaves in O(log n). */
 export interface Deadline {
@@ -6,14 +7,15 @@ export interface Deadline {
   atMs: number
   /** @internal Place in the heap; -1 outside. */
   heapIndex: number
-  /** @internal Order of arrival, which decides among equal deadlines. */
+  /** @internal Decides among equal deadlines. */
   sequence: number
   /** @internal */
   expire(nowMs: number): void
 }
 
 /**
- * One heap of deadlines over one alarm of the clock. Equal deadlines fire in order of arrival. A heap of four
+ * One heap of deadlines over one alarm of the clock. Equal deadlines fire in order of arrival, or in one drawn at random,
+ * so that a test does not come to rely on it (as Go's synctest does). A heap of four
  * children a node, as Go's (runtime/time.go): half the depth, and siblings lie side by side.
  */
 export class Timers {
@@ -22,10 +24,14 @@ export class Timers {
   private armedMs = Infinity
   private firing = false
 
-  /** @param onFired called after deadlines have expired on the clock's own call. */
+  /**
+   * @param onFired called after deadlines have expired on the clock's own call.
+   * @param order draws the order of equal deadlines.
+   */
   constructor(
     private readonly clock: Clock,
     private readonly onFired: () => void,
+    private readonly order?: Random,
   ) {}
 
   get size(): number {
@@ -34,7 +40,7 @@ export class Timers {
 
   /** Adds a deadline that is not in the heap. */
   add(deadline: Deadline): void {
-    deadline.sequence = this.sequence++
+    deadline.sequence = this.order === undefined ? this.sequence++ : this.order.below(0x7fff_ffff)
     deadline.heapIndex = this.heap.length
     this.heap.push(deadline)
     this.up(deadline, deadline.heapIndex)

@@ -78,12 +78,9 @@ export class Group {
   }
 
   private note(error: unknown): void {
-    if (this.failure === undefined) {
-      this.failure = { error }
-      this.ctx?.cancel(error)
-    }
-    // A broken program is not an outcome: its goroutine fails, and with it the process.
-    if (error instanceof FatalError) throw error
+    if (this.failure !== undefined) return
+    this.failure = { error }
+    this.ctx?.cancel(error)
   }
 }
 

@@ -1,10 +1,11 @@
 import { fatal } from '../runtime/crash.js'
 import { ArgumentError, FatalError } from '../runtime/errors.js'
 import { type GoTarget, invoke, launch } from '../runtime/go.js'
-import { Operation, type Routine } from '../runtime/operation.js'
+import type { Joiner } from '../runtime/goroutine.js'
+import { Operation } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { scheduler } from '../runtime/scheduler.js'
-import { WaitList } from '../runtime/wait-list.js'
+import { type Linked, WaitList } from '../runtime/wait-list.js'
 
 /**
  * Waits for a number of things to be done. It can be used again once all that waited have returned. For goroutines
@@ -50,20 +51,25 @@ export class WaitGroup {
   /** Starts a goroutine that counts as one thing. Its failure is nobody's: it ends the process. */
   go<A extends unknown[]>(fn: GoTarget<A, unknown>, ...args: A): void {
     this.add(1)
-    launch(scheduler(), this.counted(fn, args), fn as GoFunction, this.go as GoFunction)
+    const g = launch(scheduler(), invoke(fn, args), fn as GoFunction, this.go as GoFunction)
+    g.addJoiner(new Counted(this))
   }
 
   /** @internal */
   get isZero(): boolean {
     return this.count === 0
   }
+}
 
-  private *counted<A extends unknown[]>(fn: GoTarget<A, unknown>, args: A): Routine<void> {
-    try {
-      yield* invoke(fn, args)
-    } finally {
-      this.done()
-    }
+/** A goroutine that counts as one thing until it has ended, also where it never started. */
+class Counted implements Joiner {
+  before: Linked | undefined = undefined
+  after: Linked | undefined = undefined
+
+  constructor(private readonly group: WaitGroup) {}
+
+  settle(): void {
+    this.group.done()
   }
 }
 

@@ -26,6 +26,9 @@ export function leakCheck(): LeakCheck {
   return new LeakCheck()
 }
 
+/** Turns of the event loop before goroutines count as left behind; those that can still run get more, but not for ever. */
+const turns = { least: 10, most: 200 }
+
 export class LeakCheck implements AsyncDisposable {
   private readonly lastBefore = thread.lastId
   private readonly collected: Leak[] = []
@@ -35,7 +38,8 @@ export class LeakCheck implements AsyncDisposable {
 
   /** @throws LeakError if goroutines are left, after those that can still run had their chance to end. */
   async done(): Promise<void> {
-    for (let turn = 0; turn < 10 || this.someRun(); turn++) await eventLoopTurn()
+    for (let turn = 0; turn < turns.least || (turn < turns.most && this.someRun()); turn++)
+      await eventLoopTurn()
     collectGarbage()
     await eventLoopTurn()
     collectGarbage()
@@ -53,7 +57,9 @@ export class LeakCheck implements AsyncDisposable {
   }
 
   private startedSince(): Goroutine<unknown>[] {
-    return goroutines().filter(({ id }) => id > this.lastBefore)
+    // The tracker knows also those of schedulers beside the thread's own: runs with a seed, bubbles.
+    const all = new Set([...goroutines(), ...(thread.tracker?.all() ?? [])])
+    return [...all].filter((g) => g.id > this.lastBefore && g.state !== 'dead').sort((a, b) => a.id - b.id)
   }
 
   private someRun(): boolean {
