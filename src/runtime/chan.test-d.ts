@@ -43,7 +43,8 @@ describe('types', () => {
   it('knows what is received, and what may be sent', () => {
     expectTypeOf(recv.recv()).toEqualTypeOf<Operation<number | undefined>>()
     // @ts-expect-error a string into a channel of numbers
-    void both.send('text')
+    const wrong: Operation<void> = both.send('text')
+    void wrong
     const wider: RecvChan<number | string> = recv
     const narrower: SendChan<1> = send
     void [wider, narrower]

@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Canceled, type Chan, chan, go, type Goroutine, type Operation, RuntimeError, select, trySelect } from 'sluice'
+import {
+  Canceled,
+  type Chan,
+  chan,
+  go,
+  type Goroutine,
+  type Operation,
+  RuntimeError,
+  select,
+  trySelect,
+} from 'sluice'
 import { bubble, waitIdle } from 'sluice/testing'
 
 /** A send or a receive on the channel of that number. */
@@ -15,7 +25,12 @@ type Step =
   | { readonly name: 'close'; readonly channel: number }
   | { readonly name: 'cancel'; readonly nth: number }
 
-type Result = { readonly key: string; readonly value: unknown } | 'closed' | 'canceled' | 'default' | 'waiting'
+type Result =
+  | { readonly key: string; readonly value: unknown }
+  | 'closed'
+  | 'canceled'
+  | 'default'
+  | 'waiting'
 
 interface Parked {
   readonly id: number

@@ -28,7 +28,7 @@ export function watchForgotten(most: number): void {
 
 interface Note {
   readonly waitReason: string
-  readonly at: { readonly stack?: string }
+  readonly place: string | undefined
 }
 interface Fresh {
   readonly operation: Operation<unknown>
@@ -55,13 +55,19 @@ function suspect(): void {
   fresh = []
   for (const { operation, at } of made) {
     if (operation.state !== FRESH) continue
-    const entry = { waitReason: operation.waitReason, at }
+    // Text only: a stack that is not formatted yet holds the operation, and nobody would ever find it unused.
+    const entry = { waitReason: operation.waitReason, place: firstUserFrame(at.stack) }
     suspects.add(entry)
     collected.register(operation, entry)
-    const { attempt } = operation
+    // One that starts after all was kept for later, not forgotten. A select claims a case, and may never attempt it.
+    const { attempt, claim } = operation
     operation.attempt = () => {
-      suspects.delete(entry) // it was kept for later, not forgotten
+      suspects.delete(entry)
       return attempt.call(operation)
+    }
+    operation.claim = () => {
+      suspects.delete(entry)
+      return claim.call(operation)
     }
   }
 }
@@ -76,6 +82,6 @@ function warn(entry: Note): void {
   complain(`warning: ${sentence(entry)}`)
 }
 
-function sentence({ waitReason, at }: Note): string {
-  return `an operation (${waitReason}) was made and never started: is \`yield*\` missing at ${firstUserFrame(at.stack) ?? '?'}?`
+function sentence({ waitReason, place }: Note): string {
+  return `an operation (${waitReason}) was made and never started: is \`yield*\` missing at ${place ?? '?'}?`
 }

@@ -1,12 +1,27 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Canceled, type Chan, chan, go, type Goroutine, type Routine, RuntimeError, run, select, yieldNow } from 'sluice'
+import {
+  Canceled,
+  type Chan,
+  chan,
+  go,
+  type Goroutine,
+  type Routine,
+  RuntimeError,
+  run,
+  select,
+  yieldNow,
+} from 'sluice'
 import { SeededRandom } from './random.js'
 
 /** A random program: who sends, receives and selects how much, and who is told to stop. */
 interface Program {
   readonly capacities: readonly number[]
-  readonly senders: readonly { readonly channel: number; readonly count: number; readonly viaSelect: boolean }[]
+  readonly senders: readonly {
+    readonly channel: number
+    readonly count: number
+    readonly viaSelect: boolean
+  }[]
   readonly receivers: readonly { readonly channel: number; readonly viaSelect: boolean }[]
   /** Steps after which one of the goroutines is canceled. */
   readonly cancels: readonly number[]
@@ -25,14 +40,17 @@ const program: fc.Arbitrary<Program> = fc.record({
     minLength: 1,
     maxLength: 5,
   }),
-  receivers: fc.array(fc.record({ channel: nat(2), viaSelect: fc.boolean() }), { minLength: 1, maxLength: 5 }),
+  receivers: fc.array(fc.record({ channel: nat(2), viaSelect: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 5,
+  }),
   cancels: fc.array(nat(60), { maxLength: 3 }),
   closesEarly: fc.boolean(),
 })
 
 /** What the goroutines of a program saw. */
 class Run {
-  /** What each sender was told is sent, by channel, in order. */
+  /** What senders were told is sent. */
   readonly sent: Message[] = []
   readonly received: { readonly receiver: number; readonly channel: number; readonly message: Message }[] = []
   readonly channels: Chan<Message>[]
@@ -74,6 +92,7 @@ class Run {
     const sending = senders.map((_, i) => go(this.send.bind(this), i))
     const receiving = receivers.map((_, i) => go(this.receive.bind(this), i))
     const both = [...sending, ...receiving]
+    const outcomes = both.map((g) => g.outcome()) // asked for now, so that no failure is one that nobody joins
     const canceling = cancels.map((steps) =>
       go(function* () {
         for (let i = 0; i < steps; i++) yield* yieldNow()
@@ -88,8 +107,8 @@ class Run {
       for (const g of sending) yield* g.outcome()
     }
     for (const ch of this.channels) ch.close()
-    for (const g of both) {
-      const { error } = yield* g.outcome()
+    for (const outcome of outcomes) {
+      const { error } = yield* outcome
       if (error !== undefined && !(error instanceof Canceled || error instanceof RuntimeError)) throw error
     }
     for (const [i, ch] of this.channels.entries()) {
@@ -108,13 +127,8 @@ describe('under any interleaving', () => {
       fc.asyncProperty(program, fc.nat(), async (it, seed) => {
         const seen = new Run(it)
         await run(() => seen.all(seed), { seed })
-        const sent = seen.sent.map(name)
-        const received = seen.received.map(({ message }) => name(message))
-        expect(new Set(received).size).toBe(received.length)
-        // A sender that is canceled between its hand-over and its next step has sent, and a send says so after that.
-        expect(sent.filter((each) => !received.includes(each))).toEqual([])
-        const untold = received.filter((each) => !sent.includes(each))
-        expect(untold.length).toBeLessThanOrEqual(it.senders.length)
+        // A sender that is told to stop after its value was taken still learns that it has sent.
+        expect(seen.received.map(({ message }) => name(message)).sort()).toEqual(seen.sent.map(name).sort())
       }),
       { numRuns: 400 },
     )

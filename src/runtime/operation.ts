@@ -225,6 +225,7 @@ export class Within<T> extends Operation<T> implements Waiter {
     private readonly bound: Bound,
   ) {
     super()
+    // eslint-disable-next-line sluice/no-forgotten-operation -- the one that is made here starts it
     inner.claim()
   }
 

@@ -1,5 +1,5 @@
-import { Canceled } from './errors.js'
-import type { Goroutine } from './goroutine.js'
+import { Canceled, MisuseError } from './errors.js'
+import type { Goroutine, Outcome } from './goroutine.js'
 import { spawn, type GoTarget } from './go.js'
 import type { Routine } from './operation.js'
 import type { GoFunction } from './origin.js'
@@ -9,8 +9,13 @@ import { scheduler } from './scheduler.js'
 export class Scope {
   private readonly children = new Set<Goroutine<unknown>>()
   private failure: { readonly error: unknown } | undefined = undefined
+  private ended = false
 
-  /** Starts a goroutine that ends before the scope does. Its failure cancels the others. */
+  /**
+   * Starts a goroutine that ends before the scope does. Its failure cancels the others; one that is started after a
+   * failure is canceled before it runs.
+   * @throws MisuseError if the scope has ended.
+   */
   go<A extends unknown[], T>(fn: (...args: A) => Routine<T>, ...args: A): Goroutine<T>
   go<A extends unknown[], T>(fn: (...args: A) => PromiseLike<T>, ...args: A): Goroutine<T>
   go<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): Goroutine<T>
@@ -25,6 +30,8 @@ export class Scope {
 
   /** @internal */
   start<A extends unknown[], T>(above: GoFunction, fn: GoTarget<A, T>, args: A): Goroutine<T> {
+    if (this.ended)
+      throw new MisuseError('this scope has ended: a goroutine that outlives it is started with go()')
     const child = spawn(scheduler(), above, fn, args)
     this.children.add(child)
     const outcome = child.outcome()
@@ -32,17 +39,23 @@ export class Scope {
     outcome.parkFor({
       wake: () => {
         this.children.delete(child)
-        const { error } = outcome.value as { error?: unknown }
-        if (error !== undefined && !(error instanceof Canceled)) this.fail(error)
+        const how = outcome.value as Outcome<T>
+        if ('error' in how && !(how.error instanceof Canceled)) this.fail(how.error)
       },
     })
+    if (this.failure !== undefined) child.cancel(this.failure.error)
     return child
   }
 
   /** @internal Cancels all children and waits until they have ended. */
   *end(): Routine<void> {
+    this.failure ??= { error: undefined } // whoever is started from now on, by a `finally` say, is canceled too
     this.cancel()
-    yield* this.drain()
+    while (!this.ended) {
+      try {
+        yield* this.drain()
+      } catch {} // canceled once more: no reason to leave before the children
+    }
   }
 
   /** @internal Waits until all children have ended; throws what the first failure was. */
@@ -53,6 +66,7 @@ export class Scope {
 
   private *drain(): Routine<void> {
     for (const child of this.children) yield* child.outcome()
+    this.ended = true
   }
 
   private fail(error: unknown): void {
