@@ -12,6 +12,8 @@ export class Contender {
   constructor(
     readonly name: string,
     private readonly commands: readonly (readonly string[])[],
+    /** It is so much slower that so much less of the work is enough. */
+    private readonly lessWork: number,
     /** Rounds in one process; the first ones warm it up, the last three count. */
     private readonly rounds: number,
   ) {}
@@ -26,11 +28,15 @@ export class Contender {
     // A million parked goroutines are not worth repeating in one process: the second time is another program.
     const once = id.startsWith('parked')
     const [program = '', ...args] = [...(once ? command.filter((word) => !pinned.includes(word)) : command)]
-    const output = execFileSync(program, [...args, id, String(n), once ? '1' : String(this.rounds)], {
-      encoding: 'utf8',
-      cwd: file('.'),
-      maxBuffer: 1e6,
-    })
+    const output = execFileSync(
+      program,
+      [...args, id, String(Math.ceil(n / this.lessWork)), once ? '1' : String(this.rounds)],
+      {
+        encoding: 'utf8',
+        cwd: file('.'),
+        maxBuffer: 1e6,
+      },
+    )
     return output.trim().split('\n').map(Number).slice(-3)
   }
 }
@@ -49,8 +55,16 @@ const programs = [
   'async-mutex',
   'p-limit',
 ]
+const slow: Record<string, number> = {
+  effection: 100,
+  effect: 5,
+  'async-mutex': 10,
+  'lesomnus-channel': 10,
+  'p-limit': 5,
+}
 const packages: Record<string, string> = { 'lesomnus-channel': '@lesomnus/channel' }
-const withoutPackage = new Set(['no-pool', 'async-await'])
+/** Written here; the other programs need their package. */
+const ours = new Set(['sluice', 'no-pool', 'async-await'])
 
 export const contenders = new Map<string, Contender>()
 
@@ -58,12 +72,12 @@ export const contenders = new Map<string, Contender>()
 export async function buildPrograms(): Promise<void> {
   mkdirSync(file('.build'), { recursive: true })
   for (const name of programs) {
-    if (!withoutPackage.has(name) && !existsSync(file(`node_modules/${packages[name] ?? name}`))) {
+    if (!ours.has(name) && !existsSync(file(`node_modules/${packages[name] ?? name}`))) {
       console.error(`bench: ${name} is not installed and left out; \`npm run bench:peers\` installs it`)
       continue
     }
     await build({
-      entryPoints: [file(`programs/${name}.ts`)],
+      entryPoints: [file(ours.has(name) ? `programs/${name}.ts` : `peers/${name}.ts`)],
       outfile: file(`.build/${name}.mjs`),
       bundle: true,
       packages: 'external',
@@ -72,7 +86,7 @@ export async function buildPrograms(): Promise<void> {
       logLevel: 'error',
     })
     const node = [process.execPath, '--expose-gc', '--min-semi-space-size=16', `.build/${name}.mjs`]
-    contenders.set(name, new Contender(name, [[...pinned, ...node]], 7))
+    contenders.set(name, new Contender(name, [[...pinned, ...node]], slow[name] ?? 1, 7))
   }
   buildGo()
 }
@@ -88,7 +102,7 @@ function buildGo(): void {
     return
   }
   const peer = file('.build/go-peer')
-  contenders.set('go', new Contender('go', [[peer], ['env', 'GOMAXPROCS=1', peer]], 5))
+  contenders.set('go', new Contender('go', [[peer], ['env', 'GOMAXPROCS=1', peer]], 1, 5))
 }
 
 /** What the figures were taken on. */

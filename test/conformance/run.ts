@@ -84,7 +84,12 @@ async function resultsOf(name: Name): Promise<Result[]> {
     target: 'node20',
     logLevel: 'error',
   } as const
-  await build({ ...options, entryPoints: [file(`subjects/${name}.ts`)], outfile, packages: 'external' })
+  await build({
+    ...options,
+    entryPoints: [file(name === 'sluice' ? 'sluice.ts' : `../../bench/peers/conformance/${name}.ts`)],
+    outfile,
+    packages: 'external',
+  })
   await build({ ...options, entryPoints: [file('run.ts')], outfile: program, packages: 'external' })
   return cases.map((each) => resultOf(program, outfile, each))
 }

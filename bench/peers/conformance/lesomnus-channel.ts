@@ -1,5 +1,5 @@
 import { Chan, ClosedError, type Channel, recv, select, send } from '@lesomnus/channel'
-import type { Received, Subject, SubjectChan } from '../subject.js'
+import type { Received, Subject, SubjectChan } from '../../../test/conformance/subject.js'
 
 const channels = new WeakMap<SubjectChan, Channel<unknown>>()
 

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { measure, perOp } from './measure.js'
+import { measure, perOp } from '../programs/measure.js'
 
 async function nothing(): Promise<void> {}
 

@@ -1,7 +1,7 @@
 import { type Chan, chan, go, type Operation, type Routine, run, select, sleep } from 'sluice'
 import { TaskPool } from 'sluice/flow'
 import { Semaphore } from 'sluice/sync'
-import type { Received, Subject, SubjectChan, SubjectTask } from '../subject.js'
+import type { Received, Subject, SubjectChan, SubjectTask } from './subject.js'
 
 const channels = new WeakMap<SubjectChan, Chan<unknown>>()
 

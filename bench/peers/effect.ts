@@ -1,5 +1,5 @@
 import { Effect, Fiber } from 'effect'
-import { measure, perOp } from './measure.js'
+import { measure, perOp } from '../programs/measure.js'
 
 const nothing = Effect.void
 

@@ -1,5 +1,5 @@
 import { Chan } from '@lesomnus/channel'
-import { measure, perOp } from './measure.js'
+import { measure, perOp } from '../programs/measure.js'
 
 async function echo(there: Chan<number>, back: Chan<number>, n: number): Promise<void> {
   for (let i = 0; i < n; i += 2) await back.send(await there.recv())

@@ -1,5 +1,5 @@
 import { all, createQueue, run, sleep, suspend } from 'effection'
-import type { Subject, SubjectTask } from '../subject.js'
+import type { Subject, SubjectTask } from '../../../test/conformance/subject.js'
 
 function* perform({ afterMs, value, error, started, ended }: SubjectTask) {
   started?.()

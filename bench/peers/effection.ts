@@ -1,5 +1,5 @@
 import { run, spawn } from 'effection'
-import { measure, perOp } from './measure.js'
+import { measure, perOp } from '../programs/measure.js'
 
 function* nothing() {}
 

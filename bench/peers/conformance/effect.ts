@@ -1,5 +1,5 @@
 import { type Cause, Effect, Exit, Fiber, Option, Queue, Semaphore } from 'effect'
-import type { Received, Subject, SubjectChan, SubjectTask } from '../subject.js'
+import type { Received, Subject, SubjectChan, SubjectTask } from '../../../test/conformance/subject.js'
 
 const run = Effect.runPromise
 const end: Received = { value: undefined, done: true }

@@ -1,5 +1,5 @@
 import { Mutex } from 'async-mutex'
-import { measure, perOp } from './measure.js'
+import { measure, perOp } from '../programs/measure.js'
 
 await measure({
   mutexFree: async (n) => {
