@@ -44,10 +44,10 @@ describe('types', () => {
     expectTypeOf(recv.recv()).toEqualTypeOf<Operation<number | undefined>>()
     // @ts-expect-error a string into a channel of numbers
     const wrong: Operation<void> = both.send('text')
-    void wrong
+
     const wider: RecvChan<number | string> = recv
     const narrower: SendChan<1> = send
-    void [wider, narrower]
+    void [wrong, wider, narrower]
   })
 
   it('types the result of a select by its key', () => {

@@ -4,6 +4,7 @@ import {
   chan,
   FatalError,
   go,
+  type Goroutine,
   goexit,
   goroutines,
   MisuseError,
@@ -139,6 +140,36 @@ describe('a goroutine', () => {
       { onCrash: (error) => crashes.push(error) },
     )
     expect(crashes).toEqual([new Error('nobody cares')])
+  })
+
+  it('crashes by a failure that comes after the one who joined it has given up', async () => {
+    const giveUps: ((g: Goroutine<void>) => Routine<unknown>)[] = [
+      function* (g) {
+        yield* select({ g, late: yieldNow() })
+      },
+      function* (g) {
+        const joiner = go(function* () {
+          yield* g
+        })
+        yield* yieldNow()
+        joiner.cancel()
+      },
+    ]
+    for (const giveUp of giveUps) {
+      const crashes: unknown[] = []
+      await run(
+        function* () {
+          const g = go(function* () {
+            for (let i = 0; i < 5; i++) yield* yieldNow()
+            throw new Error('late')
+          })
+          yield* giveUp(g)
+          yield* sleep(5)
+        },
+        { onCrash: (error) => crashes.push(error) },
+      )
+      expect(crashes).toEqual([new Error('late')])
+    }
   })
 
   it('RT9: is counted and listed while it lives', () =>

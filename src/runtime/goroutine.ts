@@ -197,7 +197,6 @@ abstract class AfterEnd<T, R> extends Operation<R> {
   abstract settle(): true
 
   override attempt(): boolean {
-    this.goroutine.flags |= HANDLED
     return this.goroutine.phase === DEAD && this.settle()
   }
 
@@ -213,6 +212,7 @@ abstract class AfterEnd<T, R> extends Operation<R> {
 class Join<T> extends AfterEnd<T, T> {
   override settle(): true {
     const { slot } = this.goroutine
+    this.goroutine.flags |= HANDLED // only now: a join that was given up has handled nothing
     return (this.goroutine.flags & FAILED_GOROUTINE) !== 0 ? this.fail(slot) : this.complete(slot as T)
   }
 }

@@ -4,8 +4,10 @@ import { background, withCancel } from 'sluice/context'
 
 /** A promise of another library, which may call back at once. */
 const thenable = <T>(then: (resolve: (value: T) => void, reject: (error: unknown) => void) => void) =>
-  // biome-ignore lint/suspicious/noThenProperty: that is what a thenable is
   ({ then }) as PromiseLike<T>
+
+// biome-ignore lint/suspicious/noThenProperty: a value that only looks like a promise
+const lookalike = { then: 'no function' }
 
 describe('wait', () => {
   it('parks with a reason of its own until the promise settles', () =>
@@ -23,12 +25,10 @@ describe('wait', () => {
       expect(yield* g).toBe('settled')
     }))
 
-  it.each([0, '', null, undefined, { then: 'no function' }])(
-    'of %o, which is no promise, gives it back',
-    (value) =>
-      run(function* () {
-        expect(yield* wait(value)).toBe(value)
-      }),
+  it.each([0, '', null, undefined, lookalike])('of %o, which is no promise, gives it back', (value) =>
+    run(function* () {
+      expect(yield* wait(value)).toBe(value)
+    }),
   )
 
   it('throws what a promise is rejected with, be it undefined', () =>

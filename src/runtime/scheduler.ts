@@ -288,12 +288,18 @@ export class Scheduler {
           this.queue.push(g)
         }
         relay = 0
-        g = this.shuffle ? this.queue.take(this.random.below(this.queue.length)) : this.queue.shift()
+        g = this.shuffle ? this.drawn() : this.queue.shift()
         if (g === undefined) return
       }
       this.step(g)
       if (--thread.fuel < 0 && this.sliceIsOver()) return
     }
+  }
+
+  // From an empty queue nothing is drawn, so that a slice that ends early leaves the random numbers where they were.
+  private drawn(): Goroutine<unknown> | undefined {
+    const { length } = this.queue
+    return length === 0 ? undefined : this.queue.take(this.random.below(length))
   }
 
   /** Runs one goroutine until it parks, ends or is preempted. The only place that resumes a generator. */

@@ -45,6 +45,13 @@ export class Timer implements Deadline {
     this.fire()
   }
 
+  /** @internal Sets the event to the next whole period after the one that has just come, however late that was. */
+  repeat(everyMs: number): void {
+    const lateMs = this.on.clock.now() - this.atMs
+    this.atMs += everyMs * (1 + Math.floor(lateMs / everyMs))
+    this.on.timers.add(this)
+  }
+
   private start(ms: number): void {
     if (ms === Infinity) return
     this.atMs = this.on.clock.now() + Math.max(0, ms)
@@ -75,7 +82,10 @@ export function afterFunc(ms: number, fn: GoTarget<[], unknown>): Timer {
   )
 }
 
-/** Sends the time on its channel `c` every so often; a reader that is slow misses ticks. Source: Go's `time.Ticker`. */
+/**
+ * Sends the time on its channel `c` every so often; a reader that is slow misses ticks. One that comes late does not
+ * move those after it. Source: Go's `time.Ticker`.
+ */
 export class Ticker {
   readonly c: RecvChan<number>
   private readonly timer: Timer
@@ -89,7 +99,7 @@ export class Ticker {
     this.everyMs = everyMs
     this.timer = new Timer(
       () => {
-        this.timer.reset(this.everyMs)
+        this.timer.repeat(this.everyMs)
         send()
       },
       () => c.tryRecv(),

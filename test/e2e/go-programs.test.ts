@@ -74,7 +74,7 @@ describe('power series', () => {
         function* () {
           return yield* coefficients(make())
         },
-        { onCrash: expect.unreachable },
+        { onCrash: (error) => expect.unreachable(String(error)) },
       )
       expect(texts).toBe(expected)
     })
