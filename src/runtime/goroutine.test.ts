@@ -311,8 +311,7 @@ describe('cancel', () => {
       })
       yield* sleep(1)
       hog.cancel()
-      yield* sleep(1)
-      expect(hog.state === 'dead' || hog.state === 'runnable').toBe(true)
+      expect((yield* hog.outcome()).error).toBeInstanceOf(Canceled)
     }))
 })
 

@@ -86,8 +86,8 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
 
   /**
    * Throws `Canceled` at the point where the goroutine is parked, so that its `finally` blocks and `using` run. One
-   * that runs gets it when it parks next; one that has not started ends without running. Each call throws once: what
-   * catches it goes on, and may wait again.
+   * that runs gets it when it parks or gives up its turn; one that has not started ends without running. Each call
+   * throws once: what catches it goes on, and may wait again.
    */
   cancel(cause?: unknown): void {
     if (this.phase === DEAD) return

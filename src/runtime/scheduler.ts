@@ -186,6 +186,8 @@ export class Scheduler {
 
   /** Called by an operation when the fuel is used up: true if its goroutine had to give up its turn before it starts. */
   preempt(g: Goroutine<unknown>, operation: Operation<unknown>): boolean {
+    // One whose operations are always ready never parks; here it notices that it was told to stop.
+    if ((g.flags & CANCEL_PENDING) !== 0) throw g.takeCancel()
     // Under a seed no clock decides: each operation is a place where the turn may change.
     if (this.shuffle ? this.random.below(shuffledTurns) !== 0 : !this.sliceIsOver()) return false
     g.slot = operation
