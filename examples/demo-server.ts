@@ -5,9 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import { chan, go, main, sleep } from 'sluice'
 
-const { values } = parseArgs({
-  options: { port: { type: 'string', default: '8080' }, seed: { type: 'string', default: '1' } },
-})
+/** The value of a `--name NUMBER` option. */
+function option(name: string, fallback: number): number {
+  const { values } = parseArgs({ options: { [name]: { type: 'string' } }, strict: false })
+  const value = Number(values[name] ?? fallback)
+  if (Number.isInteger(value) && value >= 0 && value < 65_536) return value
+  console.error(`demo server: --${name} ${values[name]} is not a whole number from 0 to 65535`)
+  process.exit(2)
+}
+
+const port = option('port', 8080)
 
 /** Park and Miller's generator: the same numbers for the same seed. */
 function random(seed: number): () => number {
@@ -18,7 +25,7 @@ function random(seed: number): () => number {
   }
 }
 
-const draw = random(Number(values.seed))
+const draw = random(option('seed', 1))
 const orders = Array.from({ length: 1000 }, (_, id) => ({
   id,
   item: `item ${id}`,
@@ -42,14 +49,16 @@ main(function* (ctx) {
   const listening = chan<Error | undefined>(1)
   server
     .on('error', (error) => listening.trySend(error))
-    .listen(Number(values.port), '127.0.0.1', () => listening.trySend(undefined))
+    .listen(port, '127.0.0.1', () => listening.trySend(undefined))
   const error = yield* listening.recv()
   if (error !== undefined) {
-    console.error(`demo server: ${error.message}; give another --port, or --port 0 for any free one`)
+    console.error(`demo server: ${error.message}: give another --port, or --port 0 for any free one`)
     process.exit(2)
   }
-  console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  // Without its parent, a demo that was started by another program ends.
-  process.stdin.on('end', () => process.exit(0)).resume()
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  console.log(address)
+  // A program that started this one gets the address, and this ends with it, also where that one is killed.
+  process.send?.(address)
+  process.on('disconnect', () => process.exit(0))
   yield* ctx.done()
 })

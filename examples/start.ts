@@ -1,35 +1,39 @@
 // npm start: a demo server, and a load test against it for ten seconds.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const server = spawn(process.execPath, ['--import', 'tsx', file('demo-server.ts'), '--port', '0'], {
-  stdio: ['pipe', 'pipe', 'inherit'],
-  cwd: file('..'),
-})
+
 // Ctrl-C reaches all three; the load test ends with its report, and then so does this.
 process.on('SIGINT', () => {})
 
-const [address] = (await once(createInterface({ input: server.stdout }), 'line')) as [string]
-const command = [
-  'bench',
-  `${address}/orders`,
-  '-c',
-  '50',
-  '-z',
-  process.env['SLUICE_START_DURATION'] ?? '10s',
-]
-console.log(`A demo server is running at ${address}.\n$ sluice ${command.join(' ')}\n`)
+const server = spawn(process.execPath, ['--import', 'tsx', file('demo-server.ts'), '--port', '0'], {
+  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  cwd: file('..'),
+})
+const [address] = await Promise.race([
+  once(server, 'message') as Promise<[string]>,
+  exitCode(server).then((code) => process.exit(code)),
+])
 
-const bench = spawn(process.execPath, [file('../dist/cli/main.js'), ...command], { stdio: 'inherit' })
-const [code] = (await once(bench, 'exit')) as [number | null]
+const duration = process.env['SLUICE_START_DURATION'] ?? '10s'
+const command = ['bench', `${address}/orders`, '-c', '50', '-z', duration]
+console.log(`A demo server is running at ${address}.\n$ sluice ${command.join(' ')}\n`)
+const code = await exitCode(
+  spawn(process.execPath, [file('../dist/cli/main.js'), ...command], { stdio: 'inherit' }),
+)
 server.kill()
+await exitCode(server)
+
 console.log(`
 What to try next:
-  npx sluice bench --help                 more of the load test
-  npx tsx examples/density.ts             a million goroutines
-  npx tsx examples/dispatch.ts            a pipeline with back-pressure
-  docs/guide/goroutines.md                the guide`)
-process.exit(code ?? 1)
+  npx sluice bench --help               what else the load test can do
+  npx tsx examples/density.ts           a million goroutines: their memory, and how soon they run
+  npx tsx examples/dispatch.ts          a pipeline with back-pressure`)
+process.exit(code)
+
+async function exitCode(child: ChildProcess): Promise<number> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return child.exitCode ?? 1
+}

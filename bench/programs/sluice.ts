@@ -220,7 +220,7 @@ const cases: Cases = {
 
 /** Bytes of heap for each of `n` calls. Needs a young generation that holds them all: see run.ts. */
 function allocatedBytes(n: number, call: () => void): number {
-  for (let i = 0; i < 10_000; i++) call()
+  for (let i = 0; i < 200_000; i++) call() // until the compiler has settled, since its work is allocated too
   globalThis.gc?.()
   const before = process.memoryUsage()
   for (let i = 0; i < n; i++) call()

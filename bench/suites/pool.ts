@@ -14,7 +14,7 @@ export const pool: readonly BenchCase[] = [
     name: 'bytes allocated per request',
     id: 'poolBytes',
     unit: 'bytes',
-    n: 10_000,
+    n: 20_000,
     peers: ['no-pool'],
     targets: { absolute: 1 },
   },

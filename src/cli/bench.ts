@@ -1,9 +1,9 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { Context } from '../context/context.js'
-import { RequestError } from '../load/connection.js'
+import { RequestError } from '../load/request-error.js'
 import { loadTest, type Plan, type Run } from '../load/load-test.js'
-import { jsonReport, textReport } from '../load/report.js'
-import { targetFor } from '../load/target.js'
+import { duration, jsonReport, textReport } from '../load/report.js'
+import { type Target, targetFor } from '../load/target.js'
 import { Canceled } from '../runtime/errors.js'
 import { complain } from '../runtime/host.js'
 import type { Routine } from '../runtime/operation.js'
@@ -15,7 +15,7 @@ interface Options {
   requests?: number
   duration?: number
   method?: string
-  header: [string, string][]
+  header?: [string, string][]
   body?: Buffer
   timeout: number
   keepalive: boolean
@@ -37,9 +37,13 @@ export function benchCommand(run: (action: Action) => void): Command {
     .option('-n, --requests <n>', 'requests to send in all; also 10k or 1m', count)
     .option('-z, --duration <time>', 'how long to go on: 500ms, 30s, 3m (10s unless -n is given)', time)
     .option('-m, --method <method>', 'HTTP method (GET, or POST with a body)')
-    .option('-H, --header <header>', "a header, as 'Name: value'; may be repeated", header, [])
+    .option('-H, --header <header>', "a header, as 'Name: value'; may be repeated", header)
     .option('-d, --body <body>', 'body of the request, or @file', body)
-    .option('-t, --timeout <time>', 'after which a request without a response has failed', time, 20_000)
+    .addOption(
+      new Option('-t, --timeout <time>', 'after which a request without a response has failed')
+        .argParser(time)
+        .default(20_000, '20s'),
+    )
     .option('--no-keepalive', 'open a connection for each request')
     .option('--latency', 'more percentiles, up to 99.999')
     .option('--json', 'print the report as JSON')
@@ -48,6 +52,8 @@ export function benchCommand(run: (action: Action) => void): Command {
 }
 
 const help = `
+Certificates of https servers are not checked.
+
 Exit codes: 0 after a run with responses, 1 if every request failed, 2 for a wrong
 argument, 130 after Ctrl-C, which prints what there is so far.
 
@@ -58,7 +64,7 @@ argument, 130 after Ctrl-C, which prints what there is so far.
 function* bench(ctx: Context, url: string, options: Options): Routine<number> {
   const target = targetFor(url, {
     method: (options.method ?? (options.body === undefined ? 'GET' : 'POST')).toUpperCase(),
-    headers: options.header,
+    headers: options.header ?? [],
     keepAlive: options.keepalive,
     ...(options.body && { body: options.body }),
   })
@@ -79,7 +85,16 @@ function* bench(ctx: Context, url: string, options: Options): Routine<number> {
   }
   print(run, options)
   if (run.interrupted) return 130
-  return run.results.responses === 0 ? 1 : 0
+  if (run.results.responses > 0) return 0
+  complain(`sluice: ${whyFruitless(target, run)}`)
+  return 1
+}
+
+function whyFruitless({ url }: Target, { results, elapsedMs }: Run): string {
+  const [most] = [...results.errors].sort(([, a], [, b]) => b - a)
+  if (most === undefined)
+    return `no response from ${url} within ${duration(elapsedMs)}: raise -z, or find out why the server hangs`
+  return `every request to ${url} failed, most with '${most[0]}': does an HTTP server answer there?`
 }
 
 function planFor({ connections, requests, duration, timeout }: Options): Plan {

@@ -26,7 +26,7 @@ export function time(text: string): number {
 }
 
 /** `Name: value`, added to those that were given before. */
-export function header(text: string, earlier: [string, string][]): [string, string][] {
+export function header(text: string, earlier: [string, string][] = []): [string, string][] {
   const colon = text.indexOf(':')
   if (colon < 1) throw new InvalidArgumentError("write it as 'Name: value'.")
   return [...earlier, [text.slice(0, colon).trim(), text.slice(colon + 1).trim()]]

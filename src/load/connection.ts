@@ -2,33 +2,21 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { SluiceError } from '../runtime/errors.js'
 import { Operation } from '../runtime/operation.js'
+import { RequestError, requestError } from './request-error.js'
 import { type ResponseInfo, ResponseReader } from './response-reader.js'
+import type { Dialed, Sample } from './results.js'
 import type { Target } from './target.js'
-
-/** A request got no response: `kind` is the short text that a report counts it by. */
-export class RequestError extends SluiceError {
-  readonly code = 'ERR_SLUICE_REQUEST'
-
-  constructor(
-    readonly kind: string,
-    cause?: unknown,
-    /** It went wrong before the connection was open. */
-    readonly whileConnecting = false,
-  ) {
-    super(kind, { cause })
-  }
-}
 
 /**
  * A connection that carries one request at a time. What happens on the socket ends the operation that waits for it:
- * `open` or `exchange`.
+ * `open` or `exchange`. The clock is read once for each event, when it comes, so that no queue is part of a latency.
  */
 export class Connection {
   private socket: Socket | undefined = undefined
-  private readonly reader: ResponseReader
+  private reader: ResponseReader
   private pending: Opening | Exchange | undefined = undefined
   private usable = false
-  private cutOff = false
+  private requestWasCutOff = false
 
   constructor(readonly target: Target) {
     this.reader = new ResponseReader(target.method === 'HEAD')
@@ -39,9 +27,9 @@ export class Connection {
     return this.usable
   }
 
-  /** Whether it was given up with a request under way. */
+  /** Whether a request was under way when the run ended. */
   get wasCutOff(): boolean {
-    return this.cutOff
+    return this.requestWasCutOff
   }
 
   /** When the operation that waits now began, in milliseconds of `performance.now()`; `undefined` if none waits. */
@@ -50,18 +38,24 @@ export class Connection {
   }
 
   /** Connects. Throws `RequestError`. */
-  open(): Operation<void> {
+  open(): Operation<Dialed> {
     return new Opening(this)
   }
 
   /** Sends the request and waits for its response. Throws `RequestError`. */
-  exchange(): Operation<ResponseInfo> {
+  exchange(): Operation<Sample> {
     return new Exchange(this)
   }
 
-  /** Gives up on whatever waits now. */
+  /** Gives up on what waits now: it took too long. */
   expire(): void {
     this.drop(new RequestError('timeout'))
+  }
+
+  /** Gives up on what waits now, because the run is over: its operation throws a `RequestError` of kind `cut off`. */
+  cutOff(): void {
+    this.requestWasCutOff = this.pending instanceof Exchange
+    this.drop(new RequestError('cut off'))
   }
 
   close(): void {
@@ -74,24 +68,25 @@ export class Connection {
   start(pending: Opening | Exchange): void {
     pending.startedMs = performance.now()
     this.pending = pending
-    if (pending instanceof Opening) this.dial()
+    if (pending instanceof Opening) this.dial(pending)
     else this.socket?.write(this.target.request)
   }
 
-  /** @internal */
+  /** @internal The goroutine no longer waits. */
   abandon(): void {
-    this.cutOff = this.pending instanceof Exchange
     this.pending = undefined
     this.close()
   }
 
-  private dial(): void {
+  private dial(opening: Opening): void {
     const { host, port, tls } = this.target
     const socket = tls
       ? connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) })
       : connectTcp({ host, port })
     this.socket = socket
+    this.reader = new ResponseReader(this.target.method === 'HEAD') // the last one may have been left amid a response
     socket.setNoDelay(true)
+    socket.on('lookup', () => opening.noteLookup())
     socket.on(tls ? 'secureConnect' : 'connect', () => this.opened())
     socket.on('data', (chunk: Buffer) => this.received(chunk))
     socket.on(
@@ -102,36 +97,48 @@ export class Connection {
   }
 
   private opened(): void {
-    this.usable = true
     const { pending } = this
+    if (!(pending instanceof Opening)) return
+    this.usable = true
     this.pending = undefined
-    if (pending instanceof Opening) pending.complete()
+    pending.complete({ dialMs: performance.now() - pending.startedMs, lookupMs: pending.lookupMs })
   }
 
   private received(chunk: Buffer): void {
     const { pending } = this
+    // Bytes that nobody asked for: whatever they are, the next response could not be told from them.
+    if (!(pending instanceof Exchange)) {
+      this.close()
+      return
+    }
+    const nowMs = performance.now()
+    pending.firstByteAtMs ??= nowMs
     try {
-      if (!(pending instanceof Exchange)) throw new RequestError('bytes that nobody asked for')
       const response = this.reader.read(chunk)
-      if (response !== undefined) this.respond(pending, response)
+      if (response !== undefined) this.respond(pending, response, nowMs)
     } catch (error) {
-      this.drop(
-        error instanceof RequestError
-          ? error
-          : new RequestError(`bad response: ${(error as Error).message}`, error),
-      )
+      if (!(error instanceof SluiceError)) throw error
+      this.drop(new RequestError(`bad response: ${error.message}`, error))
     }
   }
 
-  private respond(exchange: Exchange, response: ResponseInfo): void {
+  private respond(exchange: Exchange, { status, bodyBytes, keepAlive }: ResponseInfo, nowMs: number): void {
+    const { startedMs, firstByteAtMs = nowMs } = exchange
     this.pending = undefined
-    if (!response.keepAlive) this.close()
-    exchange.complete(response)
+    if (!keepAlive || !this.target.keepAlive) this.close()
+    exchange.complete({
+      latencyMs: nowMs - startedMs,
+      firstByteMs: firstByteAtMs - startedMs,
+      status,
+      bytes: bodyBytes,
+    })
   }
 
   private closed(): void {
-    const response = this.reader.end()
-    if (response !== undefined && this.pending instanceof Exchange) this.respond(this.pending, response)
+    const { pending } = this
+    const response = pending instanceof Exchange ? this.reader.end() : undefined
+    if (response !== undefined && pending instanceof Exchange)
+      this.respond(pending, response, performance.now())
     else this.drop(new RequestError('connection closed before the response'))
   }
 
@@ -143,66 +150,52 @@ export class Connection {
   }
 }
 
-class Opening extends Operation<void> {
+/** What both waits have in common: the socket ends them, never the call itself. */
+abstract class OnSocket<T> extends Operation<T> {
   startedMs = 0
 
-  constructor(private readonly connection: Connection) {
+  constructor(protected readonly connection: Connection) {
     super()
   }
+
+  override attempt(): boolean {
+    return false
+  }
+
+  override unpark(): void {
+    this.connection.abandon()
+  }
+}
+
+class Opening extends OnSocket<Dialed> {
+  lookupMs = 0
 
   override get waitReason(): string {
     return 'connect'
   }
 
-  override attempt(): boolean {
-    return false
-  }
-
   override park(): void {
     this.connection.start(this)
   }
 
-  override unpark(): void {
-    this.connection.abandon()
+  noteLookup(): void {
+    this.lookupMs = performance.now() - this.startedMs
   }
 }
 
-class Exchange extends Operation<ResponseInfo> {
-  startedMs = 0
-
-  constructor(private readonly connection: Connection) {
-    super()
-  }
+class Exchange extends OnSocket<Sample> {
+  firstByteAtMs: number | undefined = undefined
 
   override get waitReason(): string {
     return 'http response'
   }
 
+  // The server may have closed the connection since it was opened.
   override attempt(): boolean {
-    return false
+    return !this.connection.isOpen && this.fail(new RequestError('connection closed before the response'))
   }
 
   override park(): void {
     this.connection.start(this)
   }
-
-  override unpark(): void {
-    this.connection.abandon()
-  }
-}
-
-const kinds: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EPIPE: 'connection reset',
-  ETIMEDOUT: 'connect timeout',
-  ENOTFOUND: 'host not found',
-  EAI_AGAIN: 'host not found',
-  EHOSTUNREACH: 'host unreachable',
-  EMFILE: 'too many open files: raise ulimit -n or lower -c',
-}
-
-function requestError(error: NodeJS.ErrnoException): RequestError {
-  const { code, message } = 'errors' in error ? ((error as AggregateError).errors[0] as typeof error) : error
-  return new RequestError(kinds[code ?? ''] ?? (code === undefined ? message : `${code}: ${message}`), error)
 }

@@ -6,7 +6,8 @@ import { type Scope, scope } from '../runtime/scope.js'
 import { select } from '../runtime/select.js'
 import { sleep } from '../runtime/sleep.js'
 import { ticker } from '../runtime/timer.js'
-import { Connection, RequestError } from './connection.js'
+import { Connection } from './connection.js'
+import { RequestError } from './request-error.js'
 import { type Result, Results } from './results.js'
 import type { Target } from './target.js'
 
@@ -49,40 +50,40 @@ export function* loadTest(
   const connections = Array.from({ length: plan.connections }, () => new Connection(target))
   return yield* scope(function* (s) {
     s.go(expireLate, connections, plan.timeoutMs)
-    yield* (connections[0] as Connection).open().within(ctx)
+    results.add(yield* (connections[0] as Connection).open().within(ctx))
     const startedMs = performance.now()
-    const progress = (interrupted: boolean) => ({
-      results,
-      elapsedMs: performance.now() - startedMs,
-      interrupted,
+    const elapsedMs = () => performance.now() - startedMs
+    s.go(tellProgress, () => {
+      results.countRate(elapsedMs())
+      onProgress({ results, elapsedMs: elapsedMs(), interrupted: false })
     })
-    s.go(tellProgress, () => onProgress(progress(false)))
-    const interrupted = yield* drive(s, ctx, connections, plan, results)
-    const run = progress(interrupted)
+    yield* drive(s, ctx, connections, plan, results)
+    const run = { results, elapsedMs: elapsedMs(), interrupted: ctx.err !== undefined }
+    results.countRate(run.elapsedMs)
     s.cancel()
     for (const connection of connections) connection.close()
     return run
   })
 }
 
-/** Runs all connections until the plan is fulfilled or the context ends; true in the latter case. */
+/** Runs all connections until the plan is fulfilled or the context ends. */
 function* drive(
   s: Scope,
   ctx: Context,
   connections: Connection[],
   plan: Plan,
   results: Results,
-): Routine<boolean> {
+): Routine<void> {
   using stop = withTimeout(ctx, plan.durationMs)
   const samples = chan<Result>(1024)
   const budget = { left: plan.requests ?? Infinity }
   const collector = s.go(collect, samples, results)
   const workers = connections.map((connection) => s.go(work, stop, connection, budget, samples))
+  s.go(cutOff, stop, connections)
   for (const worker of workers) yield* worker
   results.unfinished = connections.filter(({ wasCutOff }) => wasCutOff).length
   samples.close()
   yield* collector
-  return ctx.err !== undefined
 }
 
 function* collect(samples: Chan<Result>, results: Results): Routine<void> {
@@ -100,17 +101,21 @@ function* work(
   while (budget.left > 0 && stop.err === undefined) {
     budget.left--
     try {
-      if (!connection.isOpen) yield* connection.open().within(stop)
-      const startedMs = performance.now()
-      const { status, bodyBytes } = yield* connection.exchange().within(stop)
-      yield* samples.send({ latencyMs: performance.now() - startedMs, status, bytes: bodyBytes })
+      if (!connection.isOpen) yield* samples.send(yield* connection.open())
+      yield* samples.send(yield* connection.exchange())
     } catch (error) {
-      if (stop.err !== undefined && error === stop.err) return
       if (!(error instanceof RequestError)) throw error
+      if (stop.err !== undefined && error.kind === 'cut off') return
       yield* samples.send({ error: error.kind })
       if (error.whileConnecting) yield* select({ pause: sleep(retryMs), stop: stop.done() })
     }
   }
+}
+
+/** At the end, gives up on all requests in one go: a bound on each of them would cost two objects a request. */
+function* cutOff(stop: Context, connections: Connection[]): Routine<void> {
+  yield* stop.done()
+  for (const connection of connections) connection.cutOff()
 }
 
 /** Gives up on requests that have waited for too long: one look at all connections instead of a timer for each. */

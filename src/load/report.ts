@@ -1,3 +1,4 @@
+import type { Distribution } from './distribution.js'
 import type { Run } from './load-test.js'
 import type { Results } from './results.js'
 
@@ -14,95 +15,136 @@ const barWidth = 32
 export function textReport(run: Run, { latency = false }: { latency?: boolean } = {}): string {
   const { results } = run
   const sections = [summary(run)]
-  if (results.responses > 0) sections.push(histogram(results), distribution(results, latency))
+  if (results.responses > 0) {
+    sections.push(histogram(results.latencies), spread(results.latencies, latency), details(results))
+  }
   if (results.statuses.size > 0) sections.push(table('Status code distribution:', statusRows(results)))
   if (results.errors.size > 0) sections.push(table('Error distribution:', errorRows(results)))
-  if (results.unfinished > 0) {
-    sections.push(
-      `  ${results.unfinished} requests were under way when the run ended; they are not counted above.`,
-    )
-  }
+  if (results.unfinished > 0) sections.push(`  ${unfinished(results.unfinished)}; not counted above.`)
   return sections.join('\n\n')
 }
 
-/** A report for machines, in the shape of oha's JSON; times in seconds. */
+/** A report for machines, in the shape of oha's JSON; times in seconds, `null` for what was not measured. */
 export function jsonReport({ results, elapsedMs, interrupted }: Run): object {
-  const seconds = (ms: number) => (results.responses === 0 ? null : ms / 1000)
+  const { latencies, firstBytes, responses, bytes } = results
+  const ifAny = (value: number) => (responses === 0 ? null : value)
   return {
     summary: {
-      successRate: successRate(results),
+      successRate: successRate(results) ?? null,
       total: elapsedMs / 1000,
-      slowest: seconds(results.slowestMs),
-      fastest: seconds(results.fastestMs),
-      average: seconds(results.averageMs),
-      requestsPerSec: (results.responses * 1000) / elapsedMs,
-      totalData: results.bytes,
-      sizePerRequest: results.responses === 0 ? null : results.bytes / results.responses,
-      sizePerSec: (results.bytes * 1000) / elapsedMs,
+      slowest: ifAny(latencies.max / 1e6),
+      fastest: ifAny(latencies.min / 1e6),
+      average: ifAny(latencies.mean / 1e6),
+      requestsPerSec: (responses * 1000) / elapsedMs,
+      totalData: bytes,
+      sizePerRequest: ifAny(Math.round(bytes / responses)),
+      sizePerSec: (bytes * 1000) / elapsedMs,
       interrupted,
       unfinished: results.unfinished,
     },
-    responseTimeHistogram: Object.fromEntries(
-      results.responses === 0
-        ? []
-        : results.steps(histogramRows).map(({ upToMs, count }) => [upToMs / 1000, count]),
-    ),
-    latencyPercentiles: Object.fromEntries(
-      percentiles.map((p) => [`p${p}`, seconds(results.percentileMs(p))]),
-    ),
+    responseTimeHistogram: histogramEntries(latencies),
+    latencyPercentiles: percentileEntries(latencies, 1e6),
+    firstByteHistogram: histogramEntries(firstBytes),
+    firstBytePercentiles: percentileEntries(firstBytes, 1e6),
+    rps: rates(results.rates),
+    details: {
+      DNSDialup: triple(results.dials),
+      DNSLookup: triple(results.lookups),
+      firstByte: triple(firstBytes),
+    },
     statusCodeDistribution: Object.fromEntries(results.statuses),
     errorDistribution: Object.fromEntries(results.errors),
   }
 }
 
-/** Responses in all requests that ended, from 0 to 1. A response counts whatever its status. */
-export function successRate({ responses, failures }: Results): number {
-  return responses + failures === 0 ? 0 : responses / (responses + failures)
+/** Responses in all requests that ended, from 0 to 1; `undefined` if none did. A response counts whatever its status. */
+function successRate({ responses, failures }: Results): number | undefined {
+  return responses + failures === 0 ? undefined : responses / (responses + failures)
+}
+
+function histogramEntries(times: Distribution): Record<string, number> {
+  const steps = times.count === 0 ? [] : times.steps(histogramRows)
+  return Object.fromEntries(steps.map(({ upTo, count }) => [upTo / 1e6, count]))
+}
+
+function percentileEntries(values: Distribution, unit: number): Record<string, number | null> {
+  return Object.fromEntries(
+    percentiles.map((p) => [`p${p}`, values.count === 0 ? null : values.percentile(p) / unit]),
+  )
+}
+
+function rates(perSecond: Distribution): object {
+  return {
+    mean: perSecond.mean,
+    stddev: perSecond.standardDeviation,
+    max: perSecond.max,
+    min: perSecond.min,
+    percentiles: percentileEntries(perSecond, 1),
+  }
+}
+
+function triple({ mean, min, max }: Distribution): object {
+  return { average: mean / 1e6, fastest: min / 1e6, slowest: max / 1e6 }
 }
 
 function summary({ results, elapsedMs, interrupted }: Run): string {
-  const perSecond = (value: number) => (value * 1000) / elapsedMs
-  const time = (ms: number) => (results.responses === 0 ? '-' : duration(ms))
+  const { latencies, bytes, responses } = results
+  const success = successRate(results)
+  const ifAny = (text: string) => (responses === 0 ? '-' : text)
   return table(interrupted ? 'Summary (interrupted):' : 'Summary:', [
-    ['Success rate:', `${(successRate(results) * 100).toFixed(2)}%`],
+    ['Success rate:', success === undefined ? '-' : `${(success * 100).toFixed(2)}%`],
     ['Total:', duration(elapsedMs)],
-    ['Slowest:', time(results.slowestMs)],
-    ['Fastest:', time(results.fastestMs)],
-    ['Average:', time(results.averageMs)],
-    ['Requests/sec:', perSecond(results.responses).toFixed(4)],
+    ['Slowest:', ifAny(micros(latencies.max))],
+    ['Fastest:', ifAny(micros(latencies.min))],
+    ['Average:', ifAny(micros(latencies.mean))],
+    ['Requests/sec:', ((responses * 1000) / elapsedMs).toFixed(4)],
     ['', ''],
-    ['Total data:', size(results.bytes)],
-    ['Size/request:', results.responses === 0 ? '-' : size(results.bytes / results.responses)],
-    ['Size/sec:', size(perSecond(results.bytes))],
+    ['Total data:', size(bytes)],
+    ['Size/request:', ifAny(size(bytes / responses))],
+    ['Size/sec:', size((bytes * 1000) / elapsedMs)],
   ])
 }
 
-function histogram(results: Results): string {
-  const steps = results.steps(histogramRows)
+function histogram(times: Distribution): string {
+  const steps = times.steps(histogramRows)
   const most = Math.max(...steps.map(({ count }) => count))
   const digits = String(most).length
-  const rows = steps.map(({ upToMs, count }) => {
+  const rows = steps.map(({ upTo, count }) => {
     const bar = '■'.repeat(Math.round((count / most) * barWidth))
-    return `  ${duration(upToMs).padStart(12)} [${String(count).padEnd(digits)}] |${bar}`
+    return `  ${micros(upTo).padStart(12)} [${String(count).padEnd(digits)}] |${bar}`
   })
   return ['Response time histogram:', ...rows].join('\n')
 }
 
-function distribution(results: Results, fine: boolean): string {
+function spread(times: Distribution, fine: boolean): string {
   const rows = (fine ? finePercentiles : percentiles).map((p) => {
-    return `  ${p.toFixed(fine ? 3 : 2)}% in ${duration(results.percentileMs(p))}`
+    return `  ${p.toFixed(fine ? 3 : 2)}% in ${micros(times.percentile(p))}`
   })
   return ['Response time distribution:', ...rows].join('\n')
+}
+
+function details({ dials, lookups }: Results): string {
+  const row = ({ mean, min, max }: Distribution) => [mean, min, max].map(micros).join(', ')
+  return table('Details (average, fastest, slowest):', [
+    ['DNS+dialup:', row(dials)],
+    ['DNS-lookup:', row(lookups)],
+  ])
 }
 
 function statusRows({ statuses }: Results): [string, string][] {
   return [...statuses]
     .sort(([a], [b]) => a - b)
-    .map(([status, count]) => [`[${status}]`, `${count} responses`])
+    .map(([status, count]) => [`[${status}]`, `${count} response${count === 1 ? '' : 's'}`])
 }
 
 function errorRows({ errors }: Results): [string, string][] {
   return [...errors].sort(([, a], [, b]) => b - a).map(([name, count]) => [`[${count}]`, name])
+}
+
+function unfinished(count: number): string {
+  return count === 1
+    ? '1 request was under way when the run ended'
+    : `${count} requests were under way when the run ended`
 }
 
 function table(title: string, rows: [string, string][]): string {
@@ -111,6 +153,10 @@ function table(title: string, rows: [string, string][]): string {
     title,
     ...rows.map(([name, value]) => (name === '' ? '' : `  ${name.padEnd(width)} ${value}`)),
   ].join('\n')
+}
+
+function micros(value: number): string {
+  return duration(value / 1000)
 }
 
 /** A time in the unit that fits it. */

@@ -1,9 +1,4 @@
-import { SluiceError } from '../runtime/errors.js'
-
-/** What came is not an HTTP/1.1 response. */
-export class ResponseError extends SluiceError {
-  readonly code = 'ERR_SLUICE_RESPONSE'
-}
+import { parseHead, quote, ResponseError, type ResponseHead } from './response-head.js'
 
 /** A response that has arrived as a whole. */
 export interface ResponseInfo {
@@ -14,18 +9,21 @@ export interface ResponseInfo {
   readonly keepAlive: boolean
 }
 
-type Phase = 'head' | 'sized' | 'chunk size' | 'chunk' | 'chunk end' | 'trailers' | 'until close'
+type Phase = 'head' | 'sized' | 'chunk size' | 'chunk' | 'chunk end' | 'trailers' | 'until close' | 'whole'
 
 /** A head, or a line of a chunked body, that is longer than this is refused. */
 const longestHeadBytes = 64 * 1024
+const emptyBuffer = Buffer.alloc(0)
+/** So many bytes tell that no head will come of them, however long one waits. */
+const prefix = 'HTTP/1.'
 
 /**
  * Reads responses from the bytes of a connection, however they are split: one response for each request, in order
- * (RFC 9112). It keeps no body, only its length; the rest of a head that is split over reads is kept until it is whole.
+ * (RFC 9112). It keeps no body, only its length; the rest of a head or a line that is split is kept until it is whole.
  */
 export class ResponseReader {
   private phase: Phase = 'head'
-  private rest: Buffer = Buffer.alloc(0)
+  private rest: Buffer = emptyBuffer
   private status = 0
   private keepAlive = true
   private bodyBytes = 0
@@ -42,7 +40,7 @@ export class ResponseReader {
   read(chunk: Buffer): ResponseInfo | undefined {
     let bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk])
     this.rest = emptyBuffer
-    for (;;) {
+    while (bytes.length > 0) {
       const used = this.step(bytes)
       if (used < 0) {
         if (bytes.length > longestHeadBytes) throw new ResponseError('a head or line of more than 64 KiB')
@@ -50,13 +48,11 @@ export class ResponseReader {
         return undefined
       }
       bytes = used === bytes.length ? emptyBuffer : bytes.subarray(used)
-      if (this.phase === 'head') {
-        if (bytes.length > 0 && this.status >= 200)
-          throw new ResponseError('bytes after the end of the response')
-        if (this.status >= 200) return this.take()
-      }
-      if (bytes.length === 0) return undefined
+      if (this.phase !== 'whole') continue
+      if (bytes.length > 0) throw new ResponseError('bytes after the end of the response')
+      return this.take()
     }
+    return undefined
   }
 
   /** The connection has ended: the response, if that was its end. */
@@ -67,7 +63,6 @@ export class ResponseReader {
   private take(): ResponseInfo {
     const { status, bodyBytes, keepAlive } = this
     this.phase = 'head'
-    this.status = 0
     this.bodyBytes = 0
     return { status, bodyBytes, keepAlive }
   }
@@ -90,95 +85,58 @@ export class ResponseReader {
 
   private readHead(bytes: Buffer): number {
     const end = bytes.indexOf('\r\n\r\n')
-    if (end < 0) {
-      if (!couldBeHead(bytes)) throw notHttp(bytes)
-      return -1
-    }
-    const head = bytes.toString('latin1', 0, end)
-    const start = /^HTTP\/1\.([01]) (\d{3})(?: [^\r\n]*)?(?=\r\n|$)/.exec(head)
-    if (start === null) throw notHttp(bytes)
-    this.status = Number(start[2])
-    const fields = parseFields(head.slice(start[0].length))
-    const connection = fields.get('connection')?.toLowerCase()
-    this.keepAlive = start[1] === '1' ? connection !== 'close' : connection === 'keep-alive'
-    this.phase = this.bodyPhase(fields)
+    const begins = prefix.startsWith(bytes.toString('latin1', 0, Math.min(bytes.length, prefix.length)))
+    if (!begins)
+      throw new ResponseError(`not an HTTP/1.1 response: ${quote(bytes.toString('latin1', 0, 24))}`)
+    if (end < 0) return -1
+    const head = parseHead(bytes.toString('latin1', 0, end))
+    this.status = head.status
+    this.keepAlive = head.keepAlive
+    this.phase = this.bodyPhase(head)
     return end + 4
   }
 
   /** How the body is framed: RFC 9112, section 6.3. */
-  private bodyPhase(fields: ReadonlyMap<string, string>): Phase {
-    const { status } = this
-    if (this.headOnly || status < 200 || status === 204 || status === 304) return 'head'
-    const coding = fields.get('transfer-encoding')
-    if (coding !== undefined) {
-      if (coding.toLowerCase() !== 'chunked')
-        throw new ResponseError(`transfer coding '${coding}' is not known`)
-      return 'chunk size'
-    }
-    const length = fields.get('content-length')
+  private bodyPhase({ status, chunked, length }: ResponseHead): Phase {
+    if (status === 101) throw new ResponseError('a switch to another protocol (status 101)')
+    if (status < 200) return 'head' // an interim response: the real one follows
+    if (this.headOnly || status === 204 || status === 304 || (length === 0 && !chunked)) return 'whole'
+    if (chunked) return 'chunk size'
     if (length === undefined) {
       this.keepAlive = false
       return 'until close'
     }
-    if (!/^\d{1,15}$/.test(length)) throw new ResponseError(`Content-Length '${length}' is not a number`)
-    this.missing = Number(length)
-    return this.missing === 0 ? 'head' : 'sized'
+    this.missing = length
+    return 'sized'
   }
 
   private readBody(bytes: Buffer): number {
     const used = Math.min(this.missing, bytes.length)
     this.missing -= used
     this.bodyBytes += used
-    if (this.missing === 0) this.phase = this.phase === 'sized' ? 'head' : 'chunk end'
+    if (this.missing === 0) this.phase = this.phase === 'sized' ? 'whole' : 'chunk end'
     return used
   }
 
   /** The lines of a chunked body: sizes, the line end after a chunk, trailers. RFC 9112, section 7.1. */
   private readLine(bytes: Buffer): number {
+    if (this.phase === 'chunk end' && bytes[0] !== 13)
+      throw new ResponseError('a chunk is longer than its size')
     const end = bytes.indexOf('\r\n')
     if (end < 0) return -1
-    const line = bytes.toString('latin1', 0, end)
     if (this.phase === 'trailers') {
-      if (line === '') this.phase = 'head'
+      if (end === 0) this.phase = 'whole'
     } else if (this.phase === 'chunk end') {
-      if (line !== '') throw new ResponseError('a chunk is longer than its size')
+      if (end > 0) throw new ResponseError('a chunk is longer than its size')
       this.phase = 'chunk size'
-    } else {
-      const size = /^([0-9a-fA-F]{1,12})\s*(?:;.*)?$/.exec(line)
-      if (size === null) throw new ResponseError(`'${line.slice(0, 40)}' is not the size of a chunk`)
-      this.missing = Number.parseInt(size[1] ?? '', 16)
-      this.phase = this.missing === 0 ? 'trailers' : 'chunk'
-    }
+    } else this.readChunkSize(bytes.toString('latin1', 0, end))
     return end + 2
   }
-}
 
-const emptyBuffer = Buffer.alloc(0)
-
-function parseFields(lines: string): Map<string, string> {
-  const fields = new Map<string, string>()
-  for (const line of lines.split('\r\n')) {
-    if (line === '') continue
-    const colon = line.indexOf(':')
-    if (colon < 1 || /\s/.test(line.slice(0, colon)))
-      throw new ResponseError(`'${line.slice(0, 40)}' is not a header`)
-    const name = line.slice(0, colon).toLowerCase()
-    const value = line.slice(colon + 1).trim()
-    const earlier = fields.get(name)
-    if (name === 'content-length' && earlier !== undefined && earlier !== value) {
-      throw new ResponseError('two different Content-Length headers')
-    }
-    fields.set(name, value)
+  private readChunkSize(line: string): void {
+    const size = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/.exec(line)
+    if (size === null) throw new ResponseError(`${quote(line)} is not the size of a chunk`)
+    this.missing = Number.parseInt(size[1] ?? '', 16)
+    this.phase = this.missing === 0 ? 'trailers' : 'chunk'
   }
-  return fields
-}
-
-const prefix = 'HTTP/1.'
-
-function couldBeHead(bytes: Buffer): boolean {
-  return prefix.startsWith(bytes.toString('latin1', 0, Math.min(bytes.length, prefix.length)))
-}
-
-function notHttp(bytes: Buffer): ResponseError {
-  return new ResponseError(`not an HTTP/1.1 response: ${JSON.stringify(bytes.toString('latin1', 0, 24))}`)
 }

@@ -12,6 +12,7 @@ import {
   sleep,
   yieldNow,
 } from 'sluice'
+import { background, withCancel } from 'sluice/context'
 import { bubble } from 'sluice/testing'
 
 function* forEver(): Routine<void> {
@@ -71,6 +72,25 @@ describe('scope', () => {
         }),
       )
       expect(String((yield* g.outcome()).error)).toBe('Error: body failed')
+      expect(numGoroutine()).toBe(before)
+    }))
+
+  it('a body that leaves because its context ends cancels its children', () =>
+    run(function* () {
+      const before = numGoroutine()
+      const ctx = withCancel(background())
+      const g = go(() =>
+        scope(function* (s) {
+          s.go(forEver)
+          yield* chan().recv().within(ctx)
+        }),
+      )
+      yield* yieldNow()
+      yield* yieldNow()
+      ctx.cancel()
+      for (let i = 0; i < 5; i++) yield* yieldNow()
+      expect(g.state).toBe('dead')
+      expect((yield* g.outcome()).error).toBe(ctx.err)
       expect(numGoroutine()).toBe(before)
     }))
 

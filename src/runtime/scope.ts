@@ -69,7 +69,8 @@ export class Scope {
     this.ended = true
   }
 
-  private fail(error: unknown): void {
+  /** @internal The first failure cancels the children, and comes out of the scope. */
+  fail(error: unknown): void {
     if (this.failure !== undefined) return
     this.failure = { error }
     this.cancel(error)
@@ -94,7 +95,9 @@ export function* scope<T>(body: (s: Scope) => Routine<T>): Routine<T> {
   const main = s.start(scope as unknown as GoFunction, body, [s])
   let ended = false
   try {
-    yield* main.outcome()
+    const how = yield* main.outcome()
+    // Canceled is no failure of a child, but a body that ends so, by a context say, has left early.
+    if ('error' in how) s.fail(how.error)
     yield* s.join()
     ended = true
     return yield* main
