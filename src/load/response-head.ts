@@ -17,6 +17,7 @@ export interface ResponseHead {
 
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d{2})(?: [^\r\n]*)?(?=\r\n|$)/
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const digits = /^\d{1,15}$/
 const strayControl = /\r(?!\n)|(?<!\r)\n|\0/
 
 /**
@@ -30,7 +31,7 @@ export function parseHead(text: string): ResponseHead {
   if (start === null) throw new ResponseError(`not an HTTP/1.1 response: ${quote(text)}`)
   if (strayControl.test(text)) throw new ResponseError('a control character in the head')
   const { connection, coding, length } = framing(text, start[0].length + 2)
-  const says = (option: string) => connection.split(',').some((each) => each.trim() === option)
+  const says = (option: string) => connection === option || isAmong(option, connection)
   return {
     status: Number(start[2]),
     // Both framings at once may be an attempt at smuggling: the coding counts, and the connection ends (section 6.1).
@@ -76,12 +77,17 @@ function isChunked(coding: string): boolean {
   return true
 }
 
+function isAmong(option: string, list: string): boolean {
+  return list.includes(',') && list.split(',').some((each) => each.trim() === option)
+}
+
 function contentLength(text: string): number | undefined {
   if (text === '') return undefined
-  const lengths = new Set(text.split(',').map((each) => each.trim()))
-  if (lengths.size > 1) throw new ResponseError(`different Content-Lengths, ${quote(text)}`)
-  const [length = ''] = lengths
-  if (!/^\d{1,15}$/.test(length)) throw new ResponseError(`a Content-Length of ${quote(length)}`)
+  if (digits.test(text)) return Number(text)
+  const [length = '', ...others] = text.split(',').map((each) => each.trim())
+  if (!digits.test(length)) throw new ResponseError(`a Content-Length of ${quote(text)}`)
+  if (others.some((other) => other !== length))
+    throw new ResponseError(`different Content-Lengths, ${quote(text)}`)
   return Number(length)
 }
 
