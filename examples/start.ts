@@ -12,10 +12,11 @@ const server = spawn(process.execPath, ['--import', 'tsx', file('demo-server.ts'
   stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   cwd: file('..'),
 })
-const [address] = await Promise.race([
-  once(server, 'message') as Promise<[string]>,
-  exitCode(server).then((code) => process.exit(code)),
-])
+// A server that cannot start has said why; then there is nothing to measure.
+const giveUp = (code: number | null) => process.exit(code ?? 1)
+server.once('exit', giveUp)
+const [address] = (await once(server, 'message')) as [string]
+server.off('exit', giveUp)
 
 const duration = process.env['SLUICE_START_DURATION'] ?? '10s'
 const command = ['bench', `${address}/orders`, '-c', '50', '-z', duration]

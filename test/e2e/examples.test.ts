@@ -11,6 +11,15 @@ async function example(name: string): Promise<string> {
   return stdout
 }
 
+describe('npm start', () => {
+  it('runs a load test against the demo server, prints the report and what to try next', async () => {
+    const command = ['--import', 'tsx', 'examples/start.ts']
+    const env = { ...process.env, SLUICE_START_DURATION: '1s' }
+    const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, env })
+    expect(stdout).toMatch(/Success rate: +100.00%[^]*\[200\] +\d+ responses[^]*What to try next/)
+  })
+})
+
 describe('an example', () => {
   it('dispatch: does every job, and its producer waits for room', async () => {
     const output = await example('dispatch')
