@@ -141,6 +141,8 @@ export class Scheduler {
   private scheduled = false
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
+  /** When the goroutine that runs was first seen at a reading of the clock; 0 before. */
+  private turnNotedMs = 0
   private fullTank = 1
   private started = 0
   private turns = 0
@@ -189,11 +191,24 @@ export class Scheduler {
     // One whose operations are always ready never parks; here it notices that it was told to stop.
     if ((g.flags & CANCEL_PENDING) !== 0) throw g.takeCancel()
     // Under a seed no clock decides: each operation is a place where the turn may change.
-    if (this.shuffle ? this.random.below(shuffledTurns) !== 0 : !this.sliceIsOver()) return false
+    if (this.shuffle ? this.random.below(shuffledTurns) !== 0 : !this.hasHadItsTurn()) return false
     g.slot = operation
     this.requeue(g)
     thread.fuel = 0
     return true
+  }
+
+  /**
+   * Whether the goroutine that runs has done so for a whole budget. The slice alone does not decide: what is left of it
+   * when a goroutine begins is a matter of luck, and most go on to park by themselves long before.
+   */
+  private hasHadItsTurn(): boolean {
+    const over = this.sliceIsOver()
+    if (this.turnNotedMs === 0) {
+      this.turnNotedMs = this.checkedMs
+      return false
+    }
+    return over && this.checkedMs - this.turnNotedMs >= budgetMs
   }
 
   /** Takes note of a goroutine that parks for the first time, so that a dump finds it. */
@@ -309,6 +324,7 @@ export class Scheduler {
     if (g.phase !== RUNNABLE) return // canceled before it started
     g.phase = RUNNING
     thread.current = g
+    this.turnNotedMs = 0
     let result: IteratorResult<unknown, unknown>
     try {
       result = contextSwitch.run === undefined ? resume(g) : contextSwitch.run(g)
