@@ -16,7 +16,7 @@ describe('npm start', () => {
     const command = ['--import', 'tsx', 'examples/start.ts']
     const env = { ...process.env, SLUICE_START_DURATION: '1s' }
     const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, env })
-    for (const text of ['Success rate:  100.00%', ' responses', 'What to try next'])
+    for (const text of ['Success rate: 100.00%', ' responses', 'What to try next'])
       expect(stdout).toContain(text)
   })
 })
