@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import type { BenchCase } from './suites/suite.js'
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const pinned = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '0'] : []
@@ -11,42 +12,39 @@ const pinned = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '0'
 export class Contender {
   constructor(
     readonly name: string,
-    private readonly commands: readonly (readonly string[])[],
+    /** What starts it; several where it can be run in several ways, of which the best counts. */
+    private readonly commands: Readonly<Record<string, readonly string[]>>,
     /** It is so much slower that so much less of the work is enough. */
     private readonly lessWork: number,
     /** Rounds in one process; the first ones warm it up, the last three count. */
     private readonly rounds: number,
   ) {}
 
-  /** The figures of one process, of its better command where there are several. */
-  measure(id: string, n: number): number[] {
-    const runs = this.commands.map((command) => this.run(command, id, n))
-    return runs.reduce((best, run) => (mean(run) < mean(best) ? run : best))
+  get ways(): string[] {
+    return Object.keys(this.commands)
   }
 
-  private run(command: readonly string[], id: string, n: number): number[] {
+  /** The figures of one process. */
+  measure(way: string, { id, batch = 1 }: BenchCase, n: number): number[] {
+    const command = this.commands[way] ?? []
+    const count = Math.ceil(n / this.lessWork / batch) * batch
     // A million parked goroutines are not worth repeating in one process: the second time is another program.
     const once = id.startsWith('parked')
     const [program = '', ...args] = [...(once ? command.filter((word) => !pinned.includes(word)) : command)]
-    const output = execFileSync(
-      program,
-      [...args, id, String(Math.ceil(n / this.lessWork)), once ? '1' : String(this.rounds)],
-      {
-        encoding: 'utf8',
-        cwd: file('.'),
-        maxBuffer: 1e6,
-      },
-    )
+    const output = execFileSync(program, [...args, id, String(count), once ? '1' : String(this.rounds)], {
+      encoding: 'utf8',
+      cwd: file('.'),
+      maxBuffer: 1e6,
+    })
     return output.trim().split('\n').map(Number).slice(-3)
   }
 }
 
-function mean(values: number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
+/** The one that the others are compared with. */
+export const ours = 'sluice'
 
 const programs = [
-  'sluice',
+  ours,
   'no-pool',
   'async-await',
   'effect',
@@ -64,29 +62,32 @@ const slow: Record<string, number> = {
 }
 const packages: Record<string, string> = { 'lesomnus-channel': '@lesomnus/channel' }
 /** Written here; the other programs need their package. */
-const ours = new Set(['sluice', 'no-pool', 'async-await'])
+const written = new Set(['sluice', 'no-pool', 'async-await'])
 
 export const contenders = new Map<string, Contender>()
 
 /** Compiles what is installed; what is not is named on standard error and left out. */
 export async function buildPrograms(): Promise<void> {
   mkdirSync(file('.build'), { recursive: true })
+  linkSluice()
   for (const name of programs) {
-    if (!ours.has(name) && !existsSync(file(`node_modules/${packages[name] ?? name}`))) {
+    if (!written.has(name) && !existsSync(file(`node_modules/${packages[name] ?? name}`))) {
       console.error(`bench: ${name} is not installed and left out; \`npm run bench:peers\` installs it`)
       continue
     }
     await build({
-      entryPoints: [file(ours.has(name) ? `programs/${name}.ts` : `peers/${name}.ts`)],
+      entryPoints: [file(written.has(name) ? `programs/${name}.ts` : `peers/${name}.ts`)],
       outfile: file(`.build/${name}.mjs`),
       bundle: true,
       packages: 'external',
+      // Without the project's own, whose paths would put src, bundled, in the place of the built package.
+      tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
       format: 'esm',
       target: 'es2022',
       logLevel: 'error',
     })
     const node = [process.execPath, '--expose-gc', '--min-semi-space-size=16', `.build/${name}.mjs`]
-    contenders.set(name, new Contender(name, [[...pinned, ...node]], slow[name] ?? 1, 7))
+    contenders.set(name, new Contender(name, { node: [...pinned, ...node] }, slow[name] ?? 1, 7))
   }
   buildGo()
 }
@@ -102,7 +103,24 @@ function buildGo(): void {
     return
   }
   const peer = file('.build/go-peer')
-  contenders.set('go', new Contender('go', [[peer], ['env', 'GOMAXPROCS=1', peer]], 1, 5))
+  const ways = { [`GOMAXPROCS=${cpus().length}`]: [peer], 'GOMAXPROCS=1': ['env', 'GOMAXPROCS=1', peer] }
+  contenders.set('go', new Contender('go', ways, 1, 5))
+}
+
+/** The programs import `sluice` as users do: the built package. Installing the peers makes the same link. */
+function linkSluice(): void {
+  const built = statSync(file('../dist/index.js'), { throwIfNoEntry: false })
+  if (built === undefined) throw new Error('dist is not there to be measured: `npm run build` first')
+  const sources = readdirSync(file('../src'), { recursive: true, encoding: 'utf8' })
+  if (
+    sources.some((path) => path.endsWith('.ts') && statSync(file(`../src/${path}`)).mtimeMs > built.mtimeMs)
+  )
+    console.error(
+      'bench: src is newer than dist, which is what is measured; `npm run build` brings it up to date',
+    )
+  if (existsSync(file('node_modules/sluice'))) return
+  mkdirSync(file('node_modules'), { recursive: true })
+  symlinkSync('../..', file('node_modules/sluice'))
 }
 
 /** What the figures were taken on. */

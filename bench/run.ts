@@ -1,7 +1,7 @@
 // npm run bench -- SUITE [--json] [--smoke] [--rounds N] [--case TEXT]: ours and the peers', in one run.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { buildPrograms, type Contender, contenders, machine } from './contenders.js'
+import { buildPrograms, type Contender, contenders, machine, ours } from './contenders.js'
 import { pool } from './suites/pool.js'
 import { runtime } from './suites/runtime.js'
 import type { BenchCase } from './suites/suite.js'
@@ -27,7 +27,7 @@ function args() {
     const rounds = Number(values.rounds)
     if (names.length === 0) fail(`name a suite: ${Object.keys(suites).join(', ')}`)
     for (const name of names)
-      if (!(name in suites)) fail(`there is no suite '${name}': ${Object.keys(suites).join(', ')}`)
+      if (!Object.hasOwn(suites, name)) fail(`there is no suite '${name}': ${Object.keys(suites).join(', ')}`)
     if (!Number.isInteger(rounds) || rounds < 1)
       fail(`--rounds ${values.rounds} is not a whole number from 1`)
     return { ...values, rounds: values.smoke ? 1 : rounds, names }
@@ -43,30 +43,86 @@ function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-/** One case: a process for each contender, each round, one after the other in turn. */
-function measure({ id, n, peers, name, unit, targets }: BenchCase, rounds: number, smoke: boolean): Row {
+interface Lane {
+  readonly contender: Contender
+  readonly way: string
+  readonly figures: number[]
+}
+
+/** One case: a process for each contender and each way to run it, each round, one after the other in turn. */
+function measure(bench: BenchCase, rounds: number, smoke: boolean): Row {
+  const { name, unit, n, peers, targets } = bench
   const racing = ['sluice', ...peers].map((peer) => contenders.get(peer)).filter((each) => each !== undefined)
-  const figures = new Map<Contender, number[]>(racing.map((each) => [each, []]))
+  const lanes = racing.flatMap((contender) =>
+    contender.ways.map((way): Lane => ({ contender, way, figures: [] })),
+  )
+  const failed = new Set<Contender>()
   const count = smoke ? Math.max(10_000, Math.ceil(n / 100)) : n
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`\r\u001b[K${name}: round ${round} of ${rounds}`)
-    for (const each of racing) figures.get(each)?.push(median(each.measure(id, count)))
+    for (const lane of lanes)
+      if (!failed.has(lane.contender) && !runLane(lane, bench, count)) failed.add(lane.contender)
   }
   process.stderr.write('\r\u001b[K')
-  const result = (each: Contender) => median(figures.get(each) ?? [])
-  const [ours, ...theirs] = racing as [Contender, ...Contender[]]
-  // Go runs with one processor and with all of them; its better figure counts.
-  const best: Record<string, number> = {}
-  for (const each of theirs) best[each.name] = result(each)
-  return { case: name, unit, better: 'lower', ours: result(ours), peers: best, targets }
+  const best = racing.filter((each) => !failed.has(each)).map((each) => bestOf(lanes, each))
+  const theirs = best.filter(({ contender }) => contender.name !== ours)
+  const figures = Object.fromEntries(theirs.map(({ contender, figure }) => [contender.name, figure]))
+  const ways = theirs.filter(({ contender }) => contender.ways.length > 1)
+  const notes = ways.map(({ contender, way }) => `${contender.name}: ${way}`)
+  if (bench.note !== undefined) notes.push(bench.note)
+  // One round of so little work says that it runs, and judges nothing.
+  const figure = best.find(({ contender }) => contender.name === ours)?.figure ?? Number.NaN
+  return {
+    case: name,
+    unit,
+    better: 'lower',
+    ours: figure,
+    peers: figures,
+    targets: smoke ? {} : targets,
+    notes,
+  }
+}
+
+/** Runs one process. A peer that fails is left out of this row; that we fail is not to be passed over. */
+function runLane({ contender, way, figures }: Lane, bench: BenchCase, count: number): boolean {
+  try {
+    figures.push(median(contender.measure(way, bench, count)))
+    return true
+  } catch (error) {
+    if (contender.name === ours) throw error
+    console.error(
+      `bench: ${contender.name} failed at '${bench.name}' and is left out: ${(error as Error).message}`,
+    )
+    return false
+  }
+}
+
+/** Go runs with one processor and with all of them; its better figure counts. */
+function bestOf(lanes: readonly Lane[], contender: Contender) {
+  const each = lanes.filter((lane) => lane.contender === contender)
+  const results = each.map(({ way, figures }) => ({ contender, way, figure: median(figures) }))
+  return results.reduce((best, result) => (result.figure < best.figure ? result : best))
 }
 
 const { names, rounds, smoke, json, case: only } = args()
-await buildPrograms()
+const chosen = (suite: string) =>
+  (suites[suite] ?? []).filter(({ name, id }) => name.includes(only) || id.includes(only))
+if (names.every((suite) => chosen(suite).length === 0))
+  fail(`no case of ${names.join(', ')} has '${only}' in its name`)
+try {
+  await buildPrograms()
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`)
+  process.exit(1)
+}
 for (const suite of names) {
-  const cases = (suites[suite] ?? []).filter(({ name, id }) => name.includes(only) || id.includes(only))
+  const cases = chosen(suite)
   const rows = cases.map((each) => measure(each, rounds, smoke))
-  const result = { suite, machine: machine(), rows: rows.map(({ targets: _, ...row }) => row) }
+  const result = {
+    suite,
+    machine: machine(),
+    rows: rows.map(({ targets: _targets, notes: _notes, ...row }) => row),
+  }
   const folder = new URL('results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
   if (!smoke && only === '')

@@ -7,6 +7,7 @@ export interface Row {
   readonly ours: number
   readonly peers: Record<string, number>
   readonly targets: BenchCase['targets']
+  readonly notes: readonly string[]
 }
 
 /** The rows of a suite as a table: our figure, each peer's, and whether the targets are met. */
@@ -25,7 +26,16 @@ export function textTable(suite: string, rows: readonly Row[]): string {
     lines[0],
     '-'.repeat(Math.max(...lines.map((line) => line.length))),
     ...lines.slice(1),
+    ...notesOf(rows),
   ].join('\n')
+}
+
+/** Each note once, with the cases it is about. */
+function notesOf(rows: readonly Row[]): string[] {
+  const cases = new Map<string, string[]>()
+  for (const row of rows)
+    for (const note of row.notes) cases.set(note, [...(cases.get(note) ?? []), row.case])
+  return [...cases].map(([note, names]) => `note: ${note} (${names.join('; ')})`)
 }
 
 function peersOf({ ours, peers }: Row): string {

@@ -2,6 +2,8 @@ import { Effect, Fiber } from 'effect'
 import { measure, perOp } from '../programs/measure.js'
 
 const nothing = Effect.void
+/** `Effect.void` is a finished exit, for which `Effect.all` starts no fiber. */
+const task = Effect.sync(() => {})
 
 await measure({
   spawn: (n) =>
@@ -20,7 +22,7 @@ await measure({
     Effect.runPromise(
       Effect.gen(function* () {
         const startedMs = performance.now()
-        const tasks = Array.from({ length: 10_000 }, () => nothing)
+        const tasks = Array.from({ length: 10_000 }, () => task)
         for (let i = 0; i < n; i += 10_000)
           yield* Effect.all(tasks, { concurrency: 'unbounded', discard: true })
         return perOp(startedMs, n)

@@ -1,4 +1,4 @@
-/** The same work over promises: a channel without buffer, written as one would by hand. */
+/** The same work over promises, written as one would by hand: a channel without buffer, and one task that wakes another. */
 import { type Case, measure, perOp } from './measure.js'
 
 class PromiseChan {
@@ -20,39 +20,57 @@ class PromiseChan {
   }
 }
 
-async function sendAll(ch: PromiseChan, n: number): Promise<void> {
-  for (let i = 0; i < n; i++) await ch.send(i)
+/** One task asks and waits, another wakes it and waits to be asked: every wait ends by the other's call. */
+class Desk {
+  private answer: (value: number) => void = () => {}
+  private asked: () => void = () => {}
+
+  ask(): Promise<number> {
+    return new Promise((resolve) => {
+      this.answer = resolve
+      this.asked()
+    })
+  }
+
+  async serve(n: number): Promise<void> {
+    for (let i = 0; i < n; i++) {
+      await new Promise<void>((resolve) => {
+        this.asked = resolve
+      })
+      this.answer(i)
+    }
+  }
 }
 
 async function echo(there: PromiseChan, back: PromiseChan, n: number): Promise<void> {
   for (let i = 0; i < n; i += 2) await back.send(await there.recv())
 }
 
-async function parkAtDepth(depth: number, ch: PromiseChan): Promise<number> {
-  return depth === 1 ? await ch.recv() : await parkAtDepth(depth - 1, ch)
+async function parkAtDepth(depth: number, desk: Desk): Promise<number> {
+  return depth === 1 ? await desk.ask() : await parkAtDepth(depth - 1, desk)
 }
 
-async function loopAtDepth(depth: number, ch: PromiseChan, n: number): Promise<void> {
-  if (depth === 1) for (let i = 0; i < n; i++) await ch.recv()
-  else await loopAtDepth(depth - 1, ch, n)
+async function loopAtDepth(depth: number, desk: Desk, n: number): Promise<void> {
+  if (depth === 1) for (let i = 0; i < n; i++) await desk.ask()
+  else await loopAtDepth(depth - 1, desk, n)
 }
 
 function call(depth: number): Case {
   return async (n) => {
-    const ch = new PromiseChan()
-    void sendAll(ch, n)
+    const desk = new Desk()
+    void desk.serve(n)
     const startedMs = performance.now()
-    for (let i = 0; i < n; i++) await parkAtDepth(depth, ch)
+    for (let i = 0; i < n; i++) await parkAtDepth(depth, desk)
     return perOp(startedMs, n)
   }
 }
 
 function loop(depth: number): Case {
   return async (n) => {
-    const ch = new PromiseChan()
-    void sendAll(ch, n)
+    const desk = new Desk()
+    void desk.serve(n)
     const startedMs = performance.now()
-    await loopAtDepth(depth, ch, n)
+    await loopAtDepth(depth, desk, n)
     return perOp(startedMs, n)
   }
 }

@@ -1,6 +1,7 @@
 import { type Chan, chan, go, type RecvChan, type Routine, select, yieldNow } from 'sluice'
-import { Group, Mutex, Pool, WaitGroup } from 'sluice/sync'
+import { Group, Mutex, WaitGroup } from 'sluice/sync'
 import { type Case, type Cases, measure, perOp } from './measure.js'
+import { poolCases } from './sluice-pool.js'
 
 /** Runs the body as a goroutine and gives nanoseconds for each of `n` operations. */
 function timed(body: (n: number) => Routine<void>): Case {
@@ -19,6 +20,10 @@ function direct(body: (n: number) => Routine<number>): Case {
 
 function* nothing(): Routine<void> {}
 
+function* finish(done: WaitGroup): Routine<void> {
+  done.done()
+}
+
 function* echo(there: RecvChan<number>, back: Chan<number>): Routine<void> {
   for (let v = yield* there.recv(); v !== undefined; v = yield* there.recv()) yield* back.send(v)
 }
@@ -28,7 +33,18 @@ function* sendAll(channels: Chan<number>[], n: number): Routine<void> {
   for (let i = 0; i < n; i++) yield* (channels[i % count] as Chan<number>).send(i)
 }
 
+/** A sender that ran on would be one value ahead, and every other receive would find it waiting instead of parking. */
+function* sendOneATurn(ch: Chan<number>, n: number): Routine<void> {
+  for (let i = 0; i < n; i++) {
+    yield* ch.send(i)
+    yield* yieldNow()
+  }
+}
+
+let started = 0
+
 function* parked(ch: RecvChan<never>): Routine<void> {
+  started++
   yield* ch.recv()
 }
 
@@ -41,11 +57,11 @@ function* loopAtDepth(depth: number, ch: RecvChan<number>, n: number): Routine<v
   else yield* loopAtDepth(depth - 1, ch, n)
 }
 
-/** Each receive parks: the sender runs only then. */
+/** Each receive parks, at the bottom, and is resumed through all levels. */
 function call(depth: number): Case {
   return direct(function* (n) {
     const ch = chan<number>()
-    go(sendAll, [ch], n)
+    go(sendOneATurn, ch, n)
     const startedMs = performance.now()
     for (let i = 0; i < n; i++) yield* parkAtDepth(depth, ch)
     return perOp(startedMs, n)
@@ -55,7 +71,7 @@ function call(depth: number): Case {
 function loop(depth: number): Case {
   return timed(function* (n) {
     const ch = chan<number>()
-    go(sendAll, [ch], n)
+    go(sendOneATurn, ch, n)
     yield* loopAtDepth(depth, ch, n)
   })
 }
@@ -63,22 +79,28 @@ function loop(depth: number): Case {
 /** Starts goroutines that wait on one channel; gives the milliseconds, and how to let them go. */
 function* startParked(n: number): Routine<{ ms: number; stop: () => void }> {
   const ch = chan<never>()
+  started = 0
   const startedMs = performance.now()
   for (let i = 0; i < n; i++) go(parked, ch)
-  yield* yieldNow()
+  while (started < n) yield* yieldNow()
   return { ms: performance.now() - startedMs, stop: () => ch.close() }
 }
 
-class Thing {
-  readonly buf = new Uint8Array(1024)
+type Eight<T> = [T, T, T, T, T, T, T, T]
+
+function eight(capacity: number): Eight<Chan<number>> {
+  const one = () => chan<number>(capacity)
+  return [one(), one(), one(), one(), one(), one(), one(), one()]
 }
 
 const cases: Cases = {
   spawn: direct(function* (n) {
+    const done = new WaitGroup()
     const startedMs = performance.now()
     for (let i = 0; i < n; i += 250) {
-      for (let j = 0; j < 250; j++) go(nothing)
-      yield* yieldNow()
+      done.add(250)
+      for (let j = 0; j < 250; j++) go(finish, done)
+      yield* done.wait()
     }
     return perOp(startedMs, n)
   }),
@@ -114,20 +136,20 @@ const cases: Cases = {
     return perOp(startedMs, n)
   }),
   select8: direct(function* (n) {
-    const channels = Array.from({ length: 8 }, () => chan<number>())
-    const [c0, c1, c2, c3, c4, c5, c6, c7] = channels as [Chan<number>, ...Chan<number>[]] & Chan<number>[]
+    const channels = eight(0)
+    const [c0, c1, c2, c3, c4, c5, c6, c7] = channels
     go(sendAll, channels, n)
     const startedMs = performance.now()
     for (let i = 0; i < n; i++) {
       yield* select({
-        c0: c0?.recv(),
-        c1: c1?.recv(),
-        c2: c2?.recv(),
-        c3: c3?.recv(),
-        c4: c4?.recv(),
-        c5: c5?.recv(),
-        c6: c6?.recv(),
-        c7: c7?.recv(),
+        c0: c0.recv(),
+        c1: c1.recv(),
+        c2: c2.recv(),
+        c3: c3.recv(),
+        c4: c4.recv(),
+        c5: c5.recv(),
+        c6: c6.recv(),
+        c7: c7.recv(),
       })
     }
     return perOp(startedMs, n)
@@ -139,6 +161,24 @@ const cases: Cases = {
     for (let i = 0; i < n; i++) {
       yield* a.send(i)
       yield* select({ a: a.recv(), b: b.recv() })
+    }
+    return perOp(startedMs, n)
+  }),
+  selectReady8: direct(function* (n) {
+    const [c0, c1, c2, c3, c4, c5, c6, c7] = eight(1)
+    const startedMs = performance.now()
+    for (let i = 0; i < n; i++) {
+      yield* c0.send(i)
+      yield* select({
+        c0: c0.recv(),
+        c1: c1.recv(),
+        c2: c2.recv(),
+        c3: c3.recv(),
+        c4: c4.recv(),
+        c5: c5.recv(),
+        c6: c6.recv(),
+        c7: c7.recv(),
+      })
     }
     return perOp(startedMs, n)
   }),
@@ -186,6 +226,15 @@ const cases: Cases = {
     stop()
     return bytes
   }),
+  parkedHeap: direct(function* (n) {
+    globalThis.gc?.()
+    const before = process.memoryUsage().heapUsed
+    const { stop } = yield* startParked(n)
+    globalThis.gc?.()
+    const bytes = (process.memoryUsage().heapUsed - before) / n
+    stop()
+    return bytes
+  }),
   parkedStart: direct(function* (n) {
     const { ms, stop } = yield* startParked(n)
     stop()
@@ -197,35 +246,6 @@ const cases: Cases = {
   loop1: loop(1),
   loop5: loop(5),
   loop20: loop(20),
-  poolGetPut: (n) => {
-    const pool = new Pool({ create: () => new Thing() })
-    const startedMs = performance.now()
-    for (let i = 0; i < n; i++) {
-      const thing = pool.get()
-      thing.buf[0] = i
-      pool.put(thing)
-    }
-    return perOp(startedMs, n)
-  },
-  poolBytes: (n) => {
-    const pool = new Pool({ create: () => new Thing() })
-    pool.put(pool.get())
-    return allocatedBytes(n, () => {
-      const thing = pool.get()
-      thing.buf[0] = 1
-      pool.put(thing)
-    })
-  },
 }
 
-/** Bytes of heap for each of `n` calls. Needs a young generation that holds them all: see run.ts. */
-function allocatedBytes(n: number, call: () => void): number {
-  for (let i = 0; i < 200_000; i++) call() // until the compiler has settled, since its work is allocated too
-  globalThis.gc?.()
-  const before = process.memoryUsage()
-  for (let i = 0; i < n; i++) call()
-  const after = process.memoryUsage()
-  return (after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers) / n
-}
-
-await measure(cases)
+await measure({ ...cases, ...poolCases })

@@ -1,6 +1,8 @@
 import type { BenchCase } from './suite.js'
 
 const depths = [1, 5, 20] as const
+const parks =
+  'every wait parks and is ended by another task: a sender that gives one value a turn, a promise that a peer resolves'
 
 /** performance.md, suite `runtime`. */
 export const runtime: readonly BenchCase[] = [
@@ -9,14 +11,17 @@ export const runtime: readonly BenchCase[] = [
     id: 'spawn',
     unit: 'ns/op',
     n: 500_000,
+    batch: 250,
     peers: ['go', 'effect', 'effection'],
     targets: { go: 0.4, effect: 0.05 },
+    note: 'batches of 250, joined by a WaitGroup (Go and ours) or fiber by fiber; Effect forks with forkChild',
   },
   {
     name: 'unbuffered ping-pong, per operation',
     id: 'pingpong',
     unit: 'ns/op',
     n: 1_000_000,
+    batch: 2,
     peers: ['go', 'async-await', 'lesomnus-channel'],
     targets: { go: 0.75 },
   },
@@ -35,6 +40,7 @@ export const runtime: readonly BenchCase[] = [
     n: 500_000,
     peers: ['go'],
     targets: { go: 1 },
+    note: 'the sender runs one value ahead, so every other select parks',
   },
   {
     name: 'select over 8 channels, parking',
@@ -43,12 +49,21 @@ export const runtime: readonly BenchCase[] = [
     n: 300_000,
     peers: ['go'],
     targets: { go: 1 },
+    note: 'the sender runs one value ahead, so every other select parks',
   },
   {
     name: 'select over 2 channels, one ready (with its send)',
     id: 'selectReady2',
     unit: 'ns/op',
     n: 1_000_000,
+    peers: ['go'],
+    targets: { go: 1 },
+  },
+  {
+    name: 'select over 8 channels, one ready (with its send)',
+    id: 'selectReady8',
+    unit: 'ns/op',
+    n: 500_000,
     peers: ['go'],
     targets: { go: 1 },
   },
@@ -65,16 +80,20 @@ export const runtime: readonly BenchCase[] = [
     id: 'mutexContended',
     unit: 'ns/op',
     n: 500_000,
+    batch: 100,
     peers: ['go', 'async-mutex'],
     targets: { go: 1 },
+    note: 'the holder gives up its turn inside, so the others do find it locked',
   },
   {
     name: 'errgroup fan-out of 10,000',
     id: 'group',
     unit: 'ns/op',
     n: 300_000,
+    batch: 10_000,
     peers: ['go', 'p-limit', 'effect'],
     targets: { go: 1 },
+    note: 'each task is a fiber in Effect: Effect.sync, since Effect.void is finished already and starts none',
   },
   {
     name: 'memory of a parked goroutine (1,000,000)',
@@ -83,6 +102,16 @@ export const runtime: readonly BenchCase[] = [
     n: 1_000_000,
     peers: ['go'],
     targets: { go: 0.15 },
+    note: 'resident memory, after a collection',
+  },
+  {
+    name: 'memory of a parked goroutine (1,000,000), heap and stacks',
+    id: 'parkedHeap',
+    unit: 'bytes',
+    n: 1_000_000,
+    peers: ['go'],
+    targets: {},
+    note: 'of V8 heapUsed; of Go HeapInuse and StackInuse',
   },
   {
     name: 'start 1,000,000 goroutines that park',
@@ -91,6 +120,7 @@ export const runtime: readonly BenchCase[] = [
     n: 1_000_000,
     peers: ['go'],
     targets: { absolute: 760 },
+    note: 'until the last one has run up to its receive',
   },
   ...depths.flatMap((depth): BenchCase[] => [
     {
@@ -100,6 +130,7 @@ export const runtime: readonly BenchCase[] = [
       n: 300_000,
       peers: ['async-await'],
       targets: depth <= 5 ? { 'async-await': 1 } : {},
+      note: parks,
     },
     {
       name: `resume in a loop ${depth} deep`,
@@ -108,6 +139,7 @@ export const runtime: readonly BenchCase[] = [
       n: 300_000,
       peers: ['async-await'],
       targets: depth <= 5 ? { 'async-await': 1 } : {},
+      note: parks,
     },
   ]),
 ]

@@ -6,9 +6,13 @@ export interface BenchCase {
   readonly unit: 'ns/op' | 'bytes' | 'ms'
   /** How often, and how often in a smoke test. */
   readonly n: number
+  /** The work is done in batches of so many; a count is rounded up to whole ones. */
+  readonly batch?: number
   readonly peers: readonly Peer[]
   /** The most that ours may be of a peer's figure; or of its own unit, for `absolute`. */
   readonly targets: Partial<Record<Peer | 'absolute', number>>
+  /** What both sides do, where the name alone could mislead. */
+  readonly note?: string
 }
 
 export type Peer =

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,15 +67,16 @@ func buffered(n int) float64 {
 	})
 }
 
-// A sender puts each value on one of the channels in turn; the receiver selects over all of them.
+// sendAll puts each value on one of the channels in turn; the receiver selects over all of them.
+func sendAll(channels []chan int, n int) {
+	for i := 0; i < n; i++ {
+		channels[i%len(channels)] <- i
+	}
+}
+
 func select2(n int) float64 {
 	a, b := make(chan int), make(chan int)
-	go func() {
-		for i := 0; i < n; i += 2 {
-			a <- i
-			b <- i
-		}
-	}()
+	go sendAll([]chan int{a, b}, n)
 	return perOp(n, func() {
 		for i := 0; i < n; i++ {
 			select {
@@ -85,16 +87,16 @@ func select2(n int) float64 {
 	})
 }
 
-func select8(n int) float64 {
-	var c [8]chan int
+func eight(capacity int) (c [8]chan int) {
 	for i := range c {
-		c[i] = make(chan int)
+		c[i] = make(chan int, capacity)
 	}
-	go func() {
-		for i := 0; i < n; i++ {
-			c[i%8] <- i
-		}
-	}()
+	return c
+}
+
+func select8(n int) float64 {
+	c := eight(0)
+	go sendAll(c[:], n)
 	return perOp(n, func() {
 		for i := 0; i < n; i++ {
 			select {
@@ -119,6 +121,25 @@ func selectReady2(n int) float64 {
 			select {
 			case <-a:
 			case <-b:
+			}
+		}
+	})
+}
+
+func selectReady8(n int) float64 {
+	c := eight(1)
+	return perOp(n, func() {
+		for i := 0; i < n; i++ {
+			c[0] <- i
+			select {
+			case <-c[0]:
+			case <-c[1]:
+			case <-c[2]:
+			case <-c[3]:
+			case <-c[4]:
+			case <-c[5]:
+			case <-c[6]:
+			case <-c[7]:
 			}
 		}
 	})
@@ -182,17 +203,23 @@ func rss() float64 {
 	panic("no VmRSS")
 }
 
-// startParked starts n goroutines that wait on one channel, and gives how long that took in milliseconds.
+var started int64
+
+// startParked starts n goroutines that wait on one channel, and gives how long that took in milliseconds. They are
+// counted as they run, since a goroutine that exists need not have run yet.
 func startParked(n int) (ms float64, stop func()) {
 	ch := make(chan int)
+	atomic.StoreInt64(&started, 0)
 	start := time.Now()
 	for i := 0; i < n; i++ {
-		go func() { <-ch }()
+		go func() {
+			atomic.AddInt64(&started, 1)
+			<-ch
+		}()
 	}
-	for runtime.NumGoroutine() < n {
+	for atomic.LoadInt64(&started) < int64(n) {
 		runtime.Gosched()
 	}
-	runtime.Gosched()
 	return float64(time.Since(start).Microseconds()) / 1000, func() { close(ch) }
 }
 
@@ -203,6 +230,21 @@ func parkedBytes(n int) float64 {
 	runtime.GC()
 	defer stop()
 	return (rss() - before) / float64(n)
+}
+
+func inUse() float64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return float64(stats.HeapInuse + stats.StackInuse)
+}
+
+func parkedHeap(n int) float64 {
+	runtime.GC()
+	before := inUse()
+	_, stop := startParked(n)
+	runtime.GC()
+	defer stop()
+	return (inUse() - before) / float64(n)
 }
 
 func parkedStart(n int) float64 {
@@ -226,9 +268,9 @@ func poolGetPut(n int) float64 {
 
 var cases = map[string]func(int) float64{
 	"spawn": spawn, "pingpong": pingPong, "buffered": buffered,
-	"select2": select2, "select8": select8, "selectReady2": selectReady2,
+	"select2": select2, "select8": select8, "selectReady2": selectReady2, "selectReady8": selectReady8,
 	"mutexFree": mutexFree, "mutexContended": mutexContended, "group": group,
-	"parkedBytes": parkedBytes, "parkedStart": parkedStart, "poolGetPut": poolGetPut,
+	"parkedBytes": parkedBytes, "parkedHeap": parkedHeap, "parkedStart": parkedStart, "poolGetPut": poolGetPut,
 }
 
 func main() {
