@@ -147,6 +147,11 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
     return this.state === RETURNED
   }
 
+  /** @internal It has its outcome. */
+  get hasEnded(): boolean {
+    return this.state >= SETTLED
+  }
+
   /** @internal It ended with an error, which is its `value`. */
   get failed(): boolean {
     return this.state === FAILED

@@ -64,6 +64,8 @@ export const thread: {
   everyFewTurns: (() => void) | undefined
   /** Takes over the list of goroutines where leaks are looked for; see leaks.ts. */
   tracker: Tracker | undefined
+  /** Told of every step where a monitor watches the thread; see parallel/. */
+  heartbeat: Heartbeat | undefined
   /** Tenths of a second since the first slice: when a goroutine parked, for dumps. Coarse, so that parking reads no clock. */
   decis: number
 } = {
@@ -74,6 +76,7 @@ export const thread: {
   lastId: 0,
   everyFewTurns: undefined,
   tracker: undefined,
+  heartbeat: undefined,
   decis: 0,
 }
 
@@ -101,6 +104,16 @@ export interface SchedulerOptions {
   onCrash?: (error: unknown, g: Goroutine<unknown> | undefined) => void
   /** Called when nothing is runnable, before control goes back to the event loop; true if it made work. */
   onIdle?: () => boolean
+}
+
+/** Who wants to see what a thread is busy with: written so that another thread can read it. */
+export interface Heartbeat {
+  /** A goroutine takes its turn. */
+  step(g: Goroutine<unknown>): void
+  /** The clock was read: at least once every few operations. */
+  beat(nowMs: number): void
+  /** Control goes back to the event loop. */
+  rest(): void
 }
 
 /** What the scheduler has done so far. */
@@ -134,7 +147,10 @@ export class Scheduler {
   private readonly shuffle: boolean
   /** Whether its goroutines live in the time that slices are measured in. */
   private readonly inHostTime: boolean
-  private readonly onIdle: SchedulerOptions['onIdle']
+  /** See `SchedulerOptions`. */
+  onIdle: SchedulerOptions['onIdle']
+  /** Called at the beginning of every turn. */
+  onTurn: (() => void) | undefined = undefined
   private running = false
   /** The run loop is on the stack and uses the runnext slot. */
   private relays = false
@@ -275,6 +291,7 @@ export class Scheduler {
       return
     }
     if ((++this.turns & 63) === 0) thread.everyFewTurns?.()
+    this.onTurn?.()
     this.running = true
     thread.fuel = Math.min(thread.fuel, this.fullTank)
     let more: boolean
@@ -285,6 +302,7 @@ export class Scheduler {
       more = !this.isIdle || this.onIdle?.() === true
     } while (more && !this.sliceIsOver())
     this.running = false
+    thread.heartbeat?.rest()
     if (more) this.afterEventLoop()
   }
 
@@ -324,6 +342,7 @@ export class Scheduler {
     if (g.phase !== RUNNABLE) return // canceled before it started
     g.phase = RUNNING
     thread.current = g
+    if (thread.heartbeat !== undefined) thread.heartbeat.step(g)
     this.turnNotedMs = 0
     let result: IteratorResult<unknown, unknown>
     try {
@@ -359,6 +378,7 @@ export class Scheduler {
     else if (passedMs > budgetMs / 2) this.fullTank = Math.max(1, this.fullTank >> 3)
     thread.fuel = this.shuffle ? 0 : this.fullTank
     thread.decis = Math.floor(now / 100)
+    if (thread.heartbeat !== undefined) thread.heartbeat.beat(now)
     return now
   }
 

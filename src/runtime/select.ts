@@ -82,7 +82,9 @@ class Select<R> extends Operation<R> implements Waiter {
 
   override park(): void {
     const { operations } = this
-    for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).parkFor(this)
+    // What crosses threads may turn out to be ready while it parks; then the others need not.
+    for (let i = 0; i < operations.length && !this.hasEnded; i++)
+      (operations[i] as Operation<unknown>).parkFor(this)
   }
 
   override unpark(): void {

@@ -1,0 +1,104 @@
+import { createRequire } from 'node:module'
+import { MisuseError, SluiceError } from '../runtime/errors.js'
+
+/** What a task runs, on the thread that runs it. */
+export type Body = (...args: never[]) => unknown
+
+/** A task's module could not be loaded by a worker thread, or did not define the task there. */
+export class TaskNotFoundError extends SluiceError {
+  readonly code = 'ERR_SLUICE_TASK_NOT_FOUND'
+}
+
+/** The tasks of this thread. A task is named by its module and its name in there, since a function cannot cross threads. */
+const bodies = new Map<string, Body>()
+/** Modules that are being loaded for their tasks, or were. */
+const modules = new Map<string, Promise<unknown>>()
+
+export function keyOf(url: string, name: string): string {
+  return `${url}\0${name}`
+}
+
+/** @throws MisuseError if another function has that name in that module. */
+export function registerBody(url: string, name: string, body: Body): void {
+  const key = keyOf(url, name)
+  const earlier = bodies.get(key)
+  // A module may be evaluated again (by a test runner, say): then it defines the same function anew.
+  if (earlier !== undefined && earlier.toString() !== body.toString()) {
+    throw new MisuseError(
+      `task(): there are two tasks named '${name}' in ${url}: a task's name is unique in its module, and in a bundle in the whole of it`,
+    )
+  }
+  bodies.set(key, body)
+}
+
+/** The body of a task, whose module is loaded if this thread has not done so yet. */
+export async function loadBody(key: string): Promise<Body> {
+  const known = bodies.get(key)
+  if (known !== undefined) return known
+  const [url = '', name = ''] = key.split('\0')
+  try {
+    if (!modules.has(url)) modules.set(url, loadModule(url))
+    await modules.get(url)
+  } catch (error) {
+    throw new TaskNotFoundError(
+      `task '${name}': ${url} could not be loaded in a worker thread: ${text(error)}. ${remedyFor(url, error)}`,
+      { cause: error },
+    )
+  }
+  const body = bodies.get(key)
+  if (body === undefined) {
+    throw new TaskNotFoundError(
+      `task '${name}' was not defined when ${url} was loaded in a worker thread: define it at the top level of its module, unconditionally`,
+    )
+  }
+  return body
+}
+
+/** Imports a module as the program's own loader would: a TypeScript file by Node itself, or by tsx. */
+export async function loadModule(url: string): Promise<unknown> {
+  if (isTypeScript(url) && !readsTypeScript()) await useTsx(url)
+  return import(url)
+}
+
+export function isTypeScript(url: string): boolean {
+  return /\.[cm]?tsx?$/.test(url)
+}
+
+function readsTypeScript(): boolean {
+  // tsx maps `./x.js` to x.ts, and reads enums, which Node's own type stripping does not; so it comes first where it is used.
+  const { typescript } = process.features as { typescript?: string | false }
+  return typescript !== undefined && typescript !== false && !usesTsx()
+}
+
+function usesTsx(): boolean {
+  return process.execArgv.some((argument) => /\btsx\b/.test(argument))
+}
+
+let tsx: Promise<unknown> | undefined
+
+/** tsx reads this thread's modules already. */
+export function noteLoader(): void {
+  tsx = Promise.resolve()
+}
+
+function useTsx(url: string): Promise<unknown> {
+  tsx ??= (async () => {
+    const path = createRequire(url).resolve('tsx/esm/api')
+    const api = (await import(path.replace(/\.cjs$/, '.mjs'))) as { register(): unknown }
+    api.register()
+  })()
+  return tsx
+}
+
+function remedyFor(url: string, error: unknown): string {
+  const { code } = (error ?? {}) as { code?: string }
+  if (isTypeScript(url) && (code === 'MODULE_NOT_FOUND' || code === 'ERR_UNKNOWN_FILE_EXTENSION'))
+    return 'A worker thread needs a loader for TypeScript: install tsx (npm install -D tsx), or compile the module'
+  if (/vitest/i.test(text(error)))
+    return 'Define tasks in a module of their own, not in a test file: worker threads load it outside the test runner'
+  return 'Its top level runs in every worker thread: keep it free of what only the main thread can do'
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,98 @@
+import { type Memory, proc, procAt } from './layout.js'
+
+/**
+ * Sleep and wake across threads.
+ *
+ * The one who sleeps says so first, and then looks again for work; the one who brings work publishes it first, and then
+ * looks whether somebody sleeps. So at least one of the two sees the other. Whoever changes the state from asleep to awake
+ * by compareExchange owns the wake, so that a sleep is ended by one notify at most, and nobody who is awake is notified:
+ * a wake costs 6 to 12 µs. (The tempting wrong version looks for work first and then says that it sleeps.)
+ *
+ * Sleeping is soft (the thread's event loop goes on) or, where a thread has nothing of its own that could happen, hard.
+ */
+export const awake = 0
+/** Looks for work, or for answers, without sleeping. */
+export const polling = 1
+/** Sleeps; its own timers and I/O go on. */
+export const parked = 2
+/** Sleeps, and nothing of its own can wake it. */
+export const quiet = 3
+/** Takes no part. */
+export const retired = 4
+
+export class Doorbell {
+  private readonly words: Int32Array
+  private readonly at: number
+
+  constructor(memory: Memory, p: number) {
+    this.words = memory.words
+    this.at = procAt(p) + proc.state
+  }
+
+  /** Says that this processor sleeps, as `how`; `true` if it has to stay awake, because `hasWork` found some then. */
+  lieDown(how: number, hasWork: () => boolean): boolean {
+    const { words, at } = this
+    Atomics.store(words, at, how)
+    if (!hasWork()) return false
+    this.getUp()
+    return true
+  }
+
+  /** Sleeps hard until it is woken, for `ms` at most. */
+  sleep(ms: number): void {
+    Atomics.wait(this.words, this.at, quiet, ms)
+    this.getUp()
+  }
+
+  /** Calls back once when this processor is woken. The event loop is not kept alive by that. */
+  listen(woken: () => void): void {
+    const wait = Atomics.waitAsync(this.words, this.at, parked)
+    if (wait.async) void wait.value.then(woken)
+    else queueMicrotask(woken)
+  }
+
+  /** Awake by itself. Ends a `listen` that is still on. */
+  getUp(): void {
+    if (this.wakeAs(awake)) Atomics.notify(this.words, this.at)
+  }
+
+  get sleeps(): boolean {
+    const state = this.words[this.at] as number
+    return state === parked || state === quiet
+  }
+
+  /** What others see of this processor while it is awake. */
+  set isPolling(on: boolean) {
+    const state = on ? polling : awake
+    if (!this.sleeps && this.words[this.at] !== state) Atomics.store(this.words, this.at, state)
+  }
+
+  get isPolling(): boolean {
+    return this.words[this.at] === polling
+  }
+
+  /** It has nothing to do: it looks for work, or sleeps until there is some. */
+  get isFree(): boolean {
+    const state = this.words[this.at] as number
+    return state === polling || state === parked || state === quiet
+  }
+
+  /** Another thread: wakes this processor if it sleeps. What it is to find has been published. */
+  ring(): void {
+    if (this.wakeAs(awake)) Atomics.notify(this.words, this.at)
+  }
+
+  /** Another thread: wakes this processor to look for work; it gets up `polling`. False if it does not sleep. */
+  ringForWork(): boolean {
+    if (!this.wakeAs(polling)) return false
+    Atomics.notify(this.words, this.at)
+    return true
+  }
+
+  private wakeAs(state: number): boolean {
+    const { words, at } = this
+    const now = Atomics.load(words, at)
+    if (now !== parked && now !== quiet) return false
+    return Atomics.compareExchange(words, at, now, state) === now
+  }
+}

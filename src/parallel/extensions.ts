@@ -1,0 +1,4 @@
+import type { Extension } from './extension.js'
+
+/** Objects beyond data that cross threads. */
+export const extensions: readonly Extension[] = []

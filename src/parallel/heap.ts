@@ -1,0 +1,51 @@
+import { header, heapAt, heapBytes, type Memory } from './layout.js'
+import { lock, unlock } from './spin-lock.js'
+
+/**
+ * Blocks of shared memory in sizes of powers of two. Any thread takes and gives back; a block that is given back is
+ * used again for the same size. One lock, one store that commits, so a thread that dies in between loses a block at most.
+ */
+
+/** Smallest and largest block, in bytes, as powers of two. */
+const smallest = 6
+const largest = 26
+
+/**
+ * The word address of a block of at least `bytes`; its content is whatever the last user left. 0 when the heap is used
+ * up, or when so large a block does not exist: then the caller goes another way.
+ */
+export function allocate({ words }: Memory, machine: number, bytes: number): number {
+  const power = powerFor(bytes)
+  if (power > largest) return 0
+  const free = header.heapFree + power
+  lock(words, header.heapLock, machine)
+  let block = words[free] as number
+  if (block !== 0) {
+    words[free] = words[block] as number // the next free one
+  } else {
+    block = words[header.heapNext] as number
+    const end = block + (1 << (power - 2))
+    if (end <= heapAt + heapBytes / 4) words[header.heapNext] = end
+    else block = 0
+  }
+  unlock(words, header.heapLock)
+  return block
+}
+
+/** Gives a block back. @param bytes the size it was asked for with. */
+export function release({ words }: Memory, machine: number, block: number, bytes: number): void {
+  const free = header.heapFree + powerFor(bytes)
+  lock(words, header.heapLock, machine)
+  words[block] = words[free] as number
+  words[free] = block
+  unlock(words, header.heapLock)
+}
+
+/** Prepares the heap of a new memory. */
+export function initHeap({ words }: Memory): void {
+  words[header.heapNext] = heapAt
+}
+
+function powerFor(bytes: number): number {
+  return bytes <= 1 << smallest ? smallest : 32 - Math.clz32(bytes - 1)
+}

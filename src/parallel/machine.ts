@@ -1,0 +1,89 @@
+import { availableParallelism } from 'node:os'
+import { Codec } from './codec.js'
+import { extensions } from './extensions.js'
+import { initHeap } from './heap.js'
+import { createMemory, header, proc, procAt } from './layout.js'
+import { Names } from './names.js'
+import { type Envelope, Post } from './post.js'
+import { Processor } from './processor.js'
+import { availableProcs } from './procs.js'
+import { Workers } from './workers.js'
+
+/**
+ * The machine of this process: processors on threads around one shared memory. The thread that uses it first is the root,
+ * with processor 0; it starts the others. On a worker thread there is only its own processor.
+ */
+let ofThread: Processor | undefined
+let workers: Workers | undefined
+/** What `procs(n)` said before the machine was started. */
+let wanted: number | undefined
+
+/** The processor of this thread. The first use starts the machine. */
+export function thisProcessor(): Processor {
+  ofThread ??= startRoot()
+  return ofThread
+}
+
+/** The processor of this thread, if it has one already. */
+export function presentProcessor(): Processor | undefined {
+  return ofThread
+}
+
+/** The worker threads, on the root only. */
+export function presentWorkers(): Workers | undefined {
+  return workers
+}
+
+/** Makes this thread one of a machine's workers; see worker.ts. */
+export function attachWorker(processor: Processor): void {
+  ofThread = processor
+}
+
+/** How many processors there are, or will be. */
+export function procsWanted(): number {
+  return ofThread?.procs ?? wanted ?? availableProcs()
+}
+
+export function setProcs(count: number): void {
+  wanted = count
+  workers?.resize(count)
+}
+
+/** Ends all threads of the machine. The next use starts a new one. */
+export async function stopMachine(): Promise<void> {
+  const { stopping } = { stopping: workers?.stop() }
+  ofThread?.detach()
+  ofThread = undefined
+  workers = undefined
+  await stopping
+}
+
+function startRoot(): Processor {
+  const memory = createMemory()
+  const { words } = memory
+  const machine = 1
+  words[header.lastMachine] = machine
+  words[header.procs] = procsWanted()
+  words[procAt(0) + proc.machine] = machine
+  initHeap(memory)
+  Names.init(memory, machine)
+  const names = new Names(memory, machine)
+  const post = new Post(
+    (envelope: Envelope) => threads.carry(envelope),
+    undefined,
+    () => undefined,
+  )
+  const processor = new Processor(memory, 0, machine, names, post, new Codec(memory, extensions), patience())
+  const threads = new Workers(processor)
+  workers = threads
+  processor.hold = (on) => threads.hold(on)
+  processor.refresh()
+  processor.attach()
+  threads.start()
+  return processor
+}
+
+/** On one core, whoever spins keeps the one it waits for from running. */
+export function patience(): { spinMs: number; pollMs: number } {
+  return availableParallelism() > 1 ? { spinMs: 0.03, pollMs: 0.2 } : { spinMs: 0, pollMs: 0 }
+}

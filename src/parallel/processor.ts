@@ -1,0 +1,861 @@
+import { Canceled } from '../runtime/errors.js'
+import { isThenable, launch } from '../runtime/go.js'
+import type { Goroutine, Joiner } from '../runtime/goroutine.js'
+import { later } from '../runtime/host.js'
+import type { Routine } from '../runtime/operation.js'
+import type { GoFunction } from '../runtime/origin.js'
+import { wait } from '../runtime/promise.js'
+import { HANDLED, type Scheduler, threadScheduler } from '../runtime/scheduler.js'
+import { type Linked, WaitList } from '../runtime/wait-list.js'
+import { type Body, loadBody } from './bodies.js'
+import {
+  canceled,
+  claim,
+  done,
+  finish,
+  kindOf,
+  machineOf,
+  queued,
+  running,
+  SlotArena,
+  slotFlag,
+  unqueue,
+} from './call-slot.js'
+import type { Codec } from './codec.js'
+import { Doorbell, parked, quiet } from './doorbell.js'
+import { Heart } from './heart.js'
+import {
+  globalAt,
+  globalLength,
+  header,
+  inboxAt,
+  inboxLength,
+  type Memory,
+  mostObituaries,
+  ownerOf,
+  proc,
+  procAt,
+  slot,
+  slotAt,
+  slotNumber,
+} from './layout.js'
+import { LockedRing } from './locked-ring.js'
+import type { Names } from './names.js'
+import { Payloads } from './payloads.js'
+import type { Post } from './post.js'
+import { RunQueue, StealOrder } from './run-queue.js'
+import { WorkerDied } from './worker-died.js'
+
+/** The caller's side of a call: an operation of the thread that called. It is itself the node in the list of waiters. */
+export interface Call extends Linked {
+  /** The task, as its number in the table of names. */
+  readonly task: number
+  readonly args: unknown
+  /** The only processor that may run it; -1 for any. */
+  readonly pin: number
+  readonly flags: number
+  /** Its slot; 0 while it waits for one. */
+  number: number
+  settle(failed: boolean, value: unknown): void
+}
+
+/** Something of this thread that waits for what other threads do, and looks again whenever one of them rings. */
+export interface Watch {
+  /** True if it found what it waited for. */
+  look(): boolean
+}
+
+/** How a processor behaves while it has nothing to do. */
+export interface Patience {
+  /** Looks without a break so long: an answer from a thread that is awake comes within a microsecond or two. */
+  readonly spinMs: number
+  /** Looks again after each turn of the event loop so long before it sleeps: a wake costs 20 µs, and its sender 10. */
+  readonly pollMs: number
+}
+
+/** Source: Go's runtime/proc.go, `schedtick%61`. */
+const globalEvery = 61
+/** Finished calls that wait at most for their caller to be told. */
+const mostUntold = 16
+const mostUntoldMs = 0.05
+/** A thread that sleeps hard turns its event loop so often, for what does not keep it alive. */
+const hardSleepMs = 100
+
+/**
+ * One processor: a thread's run queue of tasks beside its scheduler of goroutines. Goroutines that are ready go first; when
+ * there are none it takes tasks: its own, then the global queue's, then half of another processor's.
+ *
+ * The root's processor, that of the thread which holds the program's sockets and timers, takes tasks only while no other is
+ * free for them, so that a program that calls one task goes on with its own work; see docs/decisions/0010.
+ *
+ * Source: Go's runtime/proc.go (`findRunnable`, `wakep`, `stopm`).
+ */
+export class Processor {
+  readonly scheduler: Scheduler = threadScheduler()
+  readonly arena: SlotArena
+  readonly bell: Doorbell
+  readonly queue: RunQueue
+  /** Says whether the process has to go on while this processor sleeps; the root's holds the process. */
+  hold: ((on: boolean) => void) | undefined = undefined
+  /** Set while a goroutine has the thread for itself: no other task begins; see lock-thread.ts. */
+  lockedBy: Goroutine<unknown> | undefined = undefined
+  private readonly words: Int32Array
+  private readonly at: number
+  private readonly payloads: Payloads
+  private readonly inbox: LockedRing
+  private readonly global: LockedRing
+  private readonly heart: Heart
+  private readonly queues: RunQueue[] = []
+  private readonly bells: Doorbell[] = []
+  private readonly inboxes: LockedRing[] = []
+  private order = new StealOrder(1)
+  private readonly calls: (Call | undefined)[] = []
+  private readonly waiting = new WaitList<Call>()
+  private readonly bodies: (Body | undefined)[] = []
+  private readonly running = new Map<number, Goroutine<unknown>>()
+  /** Finished calls whose callers have not been told yet, by processor. */
+  private readonly untold: number[] = []
+  private untoldCount = 0
+  private untoldSinceMs = 0
+  /** Finished calls of this very thread. */
+  private readonly own: number[] = []
+  private readonly watches = new Set<Watch>()
+  private scheduled = false
+  private listening = 0
+  private tick = 0
+  private random = (Math.random() * 0x7fffffff) | 0
+  private heardBell = 0
+  private heardCancels = 0
+  private heardDeaths: number
+  private lastWorkMs = 0
+  private ownResources: string | undefined = undefined
+
+  constructor(
+    readonly memory: Memory,
+    readonly p: number,
+    /** The number of this thread among all that ever were. */
+    readonly machine: number,
+    readonly names: Names,
+    readonly post: Post,
+    readonly codec: Codec,
+    private readonly patience: Patience,
+  ) {
+    this.words = memory.words
+    this.at = procAt(p)
+    this.arena = new SlotArena(memory, p)
+    this.bell = new Doorbell(memory, p)
+    this.queue = new RunQueue(memory, p)
+    this.inbox = this.inboxOf(p)
+    this.global = new LockedRing(memory, machine, globalAt, globalLength)
+    this.payloads = new Payloads(memory, machine, codec, post)
+    this.heart = new Heart(memory, p)
+    this.heardDeaths = Atomics.load(this.words, header.deaths)
+    this.heardBell = Atomics.load(this.words, this.at + proc.bell) - 1 // what came before this thread did
+  }
+
+  /** Joins the thread's scheduler: from now on it asks here for work when it has none. */
+  attach(): void {
+    this.scheduler.onIdle = () => this.idle()
+    this.scheduler.onTurn = () => this.beginTurn()
+    this.heart.start()
+    this.schedule()
+  }
+
+  /** Leaves the thread's scheduler again. */
+  detach(): void {
+    this.scheduler.onIdle = undefined
+    this.scheduler.onTurn = undefined
+    this.heart.stop()
+    this.bell.getUp()
+  }
+
+  /** Nothing that it runs or has called is under way. */
+  get isIdle(): boolean {
+    return this.running.size === 0 && this.arena.outstanding === 0
+  }
+
+  /** Leaves its tasks to others. */
+  handOver(): void {
+    const left: number[] = []
+    for (let number = this.queue.take(); number !== 0; number = this.queue.take()) left.push(number)
+    if (left.length > 0) this.global.push(left)
+    this.offer()
+  }
+
+  get isRoot(): boolean {
+    return this.p === 0
+  }
+
+  // ---- the caller's side
+
+  /** Starts a call, once one of this processor's slots is free. */
+  start(call: Call): void {
+    const number = this.waiting.isEmpty ? this.arena.take() : 0
+    if (number === 0) {
+      call.number = 0
+      this.waiting.push(call)
+      this.schedule()
+    } else this.launch(call, number)
+  }
+
+  /** The caller waits no more: a call that has not begun never does, one that runs is told to stop. */
+  abandon(call: Call): void {
+    const { number } = call
+    if (number === 0) {
+      this.waiting.remove(call)
+      return
+    }
+    this.calls[this.indexOf(number)] = undefined
+    if (unqueue(this.memory, number)) {
+      this.payloads.drop(number)
+      this.give(number)
+      return
+    }
+    Atomics.store(this.words, slotAt(number) + slot.cancel, canceled)
+    const runner = this.processorOf(machineOf(Atomics.load(this.words, slotAt(number) + slot.state)))
+    if (runner === -1) return
+    Atomics.add(this.words, procAt(runner) + proc.cancels, 1)
+    this.ring(runner)
+  }
+
+  /** Rings another processor: something that it will find by looking. */
+  ring(p: number): void {
+    Atomics.add(this.words, procAt(p) + proc.bell, 1)
+    if (p === this.p) this.schedule()
+    else this.bellOf(p).ring()
+  }
+
+  watch(watch: Watch): void {
+    this.watches.add(watch)
+    this.schedule()
+  }
+
+  unwatch(watch: Watch): void {
+    this.watches.delete(watch)
+  }
+
+  private launch(call: Call, number: number): void {
+    const { words } = this
+    const at = slotAt(number)
+    words[at + slot.task] = call.task
+    words[at + slot.pin] = call.pin + 1
+    words[at + slot.flags] = call.flags
+    words[at + slot.cancel] = 0
+    words[at + slot.serial] = ((words[at + slot.serial] as number) + 1) | 0
+    try {
+      if (!this.payloads.write(number, call.args)) this.postArgs(call, number)
+    } catch (error) {
+      this.give(number)
+      call.settle(true, error)
+      return
+    }
+    call.number = number
+    this.calls[this.indexOf(number)] = call
+    Atomics.store(words, at + slot.state, queued)
+    this.enqueue(number, (words[at + slot.pin] as number) - 1)
+  }
+
+  /** What only a message can carry goes to one processor, chosen now. */
+  private postArgs(call: Call, number: number): void {
+    const target = call.pin === -1 ? this.someProcessor() : call.pin
+    this.words[slotAt(number) + slot.pin] = target + 1
+    this.payloads.post(number, call.args, target)
+  }
+
+  private enqueue(number: number, pin: number): void {
+    this.schedule()
+    if (pin !== -1) {
+      this.inboxOf(pin).push([number])
+      this.ring(pin)
+      return
+    }
+    if (this.isRoot) this.queue.put(number, this.global)
+    else this.queue.putNext(number, this.global)
+    // While all are busy nobody would see it: it is published with the rest of the batch.
+    if (this.anotherIsFree) this.offer()
+  }
+
+  /** Publishes what this processor has put into its queue, and wakes somebody for it if nobody is looking for work. */
+  private offer(): void {
+    this.queue.publish()
+    const { bells } = this
+    for (let p = bells.length - 1; p > 0; p--)
+      if (p !== this.p && (bells[p] as Doorbell).isPolling) return
+    // The root last, since it has other things to do.
+    for (let p = bells.length - 1; p >= 0; p--)
+      if (p !== this.p && (bells[p] as Doorbell).ringForWork()) return
+  }
+
+  /** Whether a worker has nothing to do; the root does not count, since it takes tasks only while no other can. */
+  private get anotherIsFree(): boolean {
+    const { bells } = this
+    for (let p = bells.length - 1; p > 0; p--) if (p !== this.p && (bells[p] as Doorbell).isFree) return true
+    return false
+  }
+
+  private settleAll(): boolean {
+    const { words, at, own } = this
+    let found = false
+    if (own.length > 0) {
+      found = true
+      for (const number of own.splice(0)) this.settle(number)
+    }
+    if (words[at + proc.completions] === 0) return found
+    const numbers: number[] = []
+    let number = Atomics.exchange(words, at + proc.completions, 0)
+    for (; number !== 0; number = words[slotAt(number) + slot.next] as number) numbers.push(number)
+    for (let i = numbers.length - 1; i >= 0; i--) this.settle(numbers[i] as number)
+    return true
+  }
+
+  private settle(number: number): void {
+    const state = Atomics.load(this.words, slotAt(number) + slot.state)
+    if (kindOf(state) !== done) return
+    const index = this.indexOf(number)
+    const call = this.calls[index]
+    if (call === undefined) {
+      this.payloads.drop(number)
+      this.give(number)
+      return
+    }
+    const failed = ((this.words[slotAt(number) + slot.flags] as number) & slotFlag.failed) !== 0
+    const settle = (value: unknown) => {
+      if (this.calls[index] !== call || call.number !== number) return // abandoned while its result was under way
+      this.calls[index] = undefined
+      this.give(number)
+      call.settle(failed, value)
+    }
+    this.payloads.read(number, this.processorOf(machineOf(state)), settle, (error) => {
+      this.calls[index] = undefined
+      this.give(number)
+      call.settle(true, error)
+    })
+  }
+
+  private give(number: number): void {
+    this.arena.give(number)
+    if (this.waiting.isEmpty) return
+    const call = this.waiting.shift()
+    const next = this.arena.take()
+    if (call !== undefined && next !== 0) this.launch(call, next)
+  }
+
+  // ---- the side of who runs it
+
+  /** Runs tasks for a while; false if there were none. */
+  private work(): boolean {
+    let count = 0
+    for (; count < globalEvery && this.lockedBy === undefined; count++) {
+      const number = this.findTask()
+      if (number === 0) break
+      if (this.bell.isPolling) this.stopPolling()
+      else this.queue.publish()
+      this.run(number)
+      if (this.untoldCount > 0) this.tellIfDue()
+      if (this.heart.hasWorkedFor > 1) {
+        count++
+        break
+      }
+    }
+    return count > 0
+  }
+
+  private findTask(): number {
+    const { words } = this
+    if (++this.tick % globalEvery === 0) {
+      const number = this.mayTake ? this.global.take() : 0
+      if (number !== 0) return number
+    }
+    let number = this.inbox.take()
+    if (number !== 0) return number
+    if (!this.mayTake) return 0
+    number = this.queue.take()
+    if (number !== 0) return number
+    if (words[globalAt + 1] !== words[globalAt + 2]) number = this.takeFromGlobal()
+    return number === 0 && this.queues.length > 1 ? this.steal() : number
+  }
+
+  /** The root leaves tasks to those who look for some. */
+  private get mayTake(): boolean {
+    return !this.isRoot || !this.anotherIsFree
+  }
+
+  /** A fair share of the global queue, of which the first is returned. Source: Go's `globrunqget`. */
+  private takeFromGlobal(): number {
+    const share = Math.min(Math.floor(this.global.length / this.procs) + 1, 128)
+    const first = this.global.take()
+    for (let i = 1; i < share && first !== 0; i++) {
+      const number = this.global.take()
+      if (number === 0) break
+      this.queue.put(number, this.global)
+    }
+    this.queue.publish()
+    return first
+  }
+
+  /** Half of what another one has. Its runnext only in the fourth round: its owner is about to run that. */
+  private steal(): number {
+    for (let round = 1; round <= 4; round++) {
+      if (round === 4) pause(0.003)
+      this.random = (Math.imul(this.random, 1103515245) + 12345) & 0x7fffffff
+      const number = this.order.visit(this.random, (p) => {
+        const victim = this.queues[p] as RunQueue
+        return p === this.p || victim.looksEmpty ? 0 : this.queue.stealFrom(victim, round === 4)
+      })
+      if (number !== 0) {
+        this.words[this.at + proc.stolen] = (this.words[this.at + proc.stolen] as number) + 1
+        return number
+      }
+      if (this.othersLookEmpty) return 0
+    }
+    return 0
+  }
+
+  private get othersLookEmpty(): boolean {
+    for (const queue of this.queues) if (queue !== this.queue && !queue.looksEmpty) return false
+    return true
+  }
+
+  private run(number: number): void {
+    const { words } = this
+    const at = slotAt(number)
+    if (!claim(this.memory, number, this.machine)) return
+    const pin = (words[at + slot.pin] as number) - 1
+    if (pin !== -1 && pin !== this.p) {
+      // An entry that was left over from an earlier use of the slot.
+      Atomics.store(words, at + slot.state, queued)
+      this.inboxOf(pin).push([number])
+      this.ring(pin)
+      return
+    }
+    words[this.at + proc.taken] = (words[this.at + proc.taken] as number) + 1
+    const task = words[at + slot.task] as number
+    const body = this.bodies[task]
+    if (body === undefined) this.load(number, task)
+    else this.prepare(number, body)
+  }
+
+  private load(number: number, task: number): void {
+    loadBody(this.names.textOf(task) ?? '').then(
+      (body) => {
+        this.bodies[task] = body
+        this.prepare(number, body)
+        this.tell()
+      },
+      (error) => {
+        this.payloads.drop(number)
+        this.end(number, true, error)
+        this.tell()
+      },
+    )
+  }
+
+  private prepare(number: number, body: Body): void {
+    if (Atomics.load(this.words, slotAt(number) + slot.cancel) !== 0) {
+      this.payloads.drop(number)
+      this.end(number, true, new Canceled())
+      return
+    }
+    this.payloads.read(
+      number,
+      ownerOf(number),
+      (args) => this.execute(number, body, args as unknown[]),
+      (error) => this.end(number, true, error),
+    )
+  }
+
+  private execute(number: number, body: Body, args: unknown[]): void {
+    const { heart } = this
+    heart.beginTask(this.words[slotAt(number) + slot.task] as number)
+    let result: unknown
+    try {
+      result = (body as (...args: unknown[]) => unknown)(...args)
+    } catch (error) {
+      heart.endTask()
+      this.end(number, true, error)
+      return
+    }
+    heart.endTask()
+    if (typeof result === 'object' && result !== null && (isRoutine(result) || isThenable(result)))
+      this.goOn(number, body, result)
+    else this.end(number, false, result)
+  }
+
+  /** The body waits: it goes on as a goroutine of this thread. */
+  private goOn(number: number, body: Body, result: Routine<unknown> | PromiseLike<unknown>): void {
+    const routine = isRoutine(result) ? result : waitFor(result)
+    const g = launch(this.scheduler, routine, body as GoFunction, goOnAbove)
+    g.flags |= HANDLED
+    g.addJoiner(new Ending(g, () => this.ended(number, g)))
+    this.running.set(number, g)
+  }
+
+  private ended(number: number, g: Goroutine<unknown>): void {
+    this.running.delete(number)
+    const { result } = g
+    if ('error' in result) this.end(number, true, result.error)
+    else this.end(number, false, result.value)
+    this.schedule()
+    this.tell()
+    this.goroutineEnded?.(g)
+  }
+
+  /** Told of the end of goroutines that were tasks; see lock-thread.ts. */
+  goroutineEnded: ((g: Goroutine<unknown>) => void) | undefined = undefined
+
+  private end(number: number, failed: boolean, value: unknown): void {
+    const { words } = this
+    const at = slotAt(number)
+    const owner = ownerOf(number)
+    this.payloads.writeResult(number, failed, value, owner)
+    finish(this.memory, number, this.machine)
+    if (owner === this.p) {
+      this.own.push(number)
+      return
+    }
+    words[at + slot.next] = this.untold[owner] ?? 0
+    this.untold[owner] = number
+    if (this.untoldCount++ === 0) this.untoldSinceMs = this.heart.nowMs
+  }
+
+  /** Callers that wait for nothing else are told at once; those who are busy in batches. */
+  private tellIfDue(): void {
+    if (this.untoldCount >= mostUntold || this.heart.nowMs - this.untoldSinceMs > mostUntoldMs) {
+      this.tell()
+      return
+    }
+    for (let p = 0; p < this.untold.length; p++) {
+      if ((this.untold[p] ?? 0) !== 0 && this.words[procAt(p) + proc.state] !== 0) this.tellTo(p)
+    }
+  }
+
+  private tell(): void {
+    if (this.untoldCount === 0) return
+    for (let p = 0; p < this.untold.length; p++) if ((this.untold[p] ?? 0) !== 0) this.tellTo(p)
+  }
+
+  /** Hands a chain of finished calls to their caller, by one compareExchange. */
+  private tellTo(p: number): void {
+    const { words, untold } = this
+    const newest = untold[p] as number
+    let oldest = newest
+    let count = 1
+    for (let next = words[slotAt(oldest) + slot.next] as number; next !== 0; count++) {
+      oldest = next
+      next = words[slotAt(next) + slot.next] as number
+    }
+    const head = procAt(p) + proc.completions
+    for (;;) {
+      const first = Atomics.load(words, head)
+      words[slotAt(oldest) + slot.next] = first
+      if (Atomics.compareExchange(words, head, first, newest) === first) break
+    }
+    untold[p] = 0
+    this.untoldCount -= count
+    this.bellOf(p).ring()
+  }
+
+  // ---- idling, sleeping, waking
+
+  /** The scheduler has nothing to run: true if there may be something now. */
+  private idle(): boolean {
+    if (this.poll() || this.work()) {
+      this.lastWorkMs = this.heart.read()
+      return true
+    }
+    this.tell()
+    this.offer()
+    if (this.spin()) return true
+    this.schedule()
+    return false
+  }
+
+  /** The thread was woken by something else than a bell: by its own timers and sockets, say. */
+  private beginTurn(): void {
+    if (this.bell.sleeps) this.bell.getUp()
+    this.poll()
+  }
+
+  /** Looks after what others have left for this thread; true if there was anything. */
+  private poll(): boolean {
+    const { words, at } = this
+    let found = this.settleAll()
+    if (words[at + proc.bell] !== this.heardBell) found = this.answer() || found
+    if (words[header.deaths] !== this.heardDeaths) {
+      this.recover()
+      found = true
+    }
+    return found
+  }
+
+  private answer(): boolean {
+    const { words, at } = this
+    this.heardBell = Atomics.load(words, at + proc.bell)
+    if (this.queues.length < this.procs) this.refresh()
+    let found = this.post.receive()
+    const cancels = Atomics.load(words, at + proc.cancels)
+    if (cancels !== this.heardCancels) {
+      this.heardCancels = cancels
+      for (const [number, g] of this.running)
+        if (Atomics.load(words, slotAt(number) + slot.cancel) !== 0) g.cancel()
+      found = true
+    }
+    for (const watch of this.watches) found = watch.look() || found
+    return found
+  }
+
+  /** Looks for a while without giving the event loop its turn; true if something came. */
+  private spin(): boolean {
+    const { words, at } = this
+    const { spinMs } = this.patience
+    if (spinMs === 0 || (this.isRoot && !this.expectsSomething)) return false
+    this.bell.isPolling = true
+    const untilMs = this.heart.read() + spinMs
+    do {
+      for (let i = 0; i < 20; i++) {
+        if (Atomics.load(words, at + proc.completions) !== 0) return true
+        if (words[at + proc.bell] !== this.heardBell || words[header.deaths] !== this.heardDeaths) return true
+        if (this.seesTasks) return true
+      }
+    } while (this.heart.read() < untilMs)
+    return false
+  }
+
+  private get seesTasks(): boolean {
+    if (!this.inbox.looksEmpty) return true
+    if (!this.mayTake || this.lockedBy !== undefined) return false
+    return !this.queue.looksEmpty || !this.global.looksEmpty || !this.othersLookEmpty
+  }
+
+  private get expectsSomething(): boolean {
+    return this.arena.outstanding > 0 || this.watches.size > 0
+  }
+
+  /** It found work. Whoever counted on this one to look has to look elsewhere, since there may be more. */
+  private stopPolling(): void {
+    this.bell.isPolling = false
+    this.queue.publish()
+    if (!this.queue.looksEmpty || !this.global.looksEmpty || !this.othersLookEmpty) this.offer()
+  }
+
+  /** A turn of its own, behind the event loop's. */
+  private readonly turn = (): void => {
+    this.scheduled = false
+    if (this.words[header.stopped] !== 0) return
+    if (this.bell.sleeps) this.bell.getUp()
+    this.tell()
+    this.offer()
+    if (this.poll() || this.work()) this.lastWorkMs = this.heart.read()
+    else if (this.spin()) {
+      this.schedule()
+      return
+    } else if (this.heart.read() - this.lastWorkMs > this.patience.pollMs) {
+      this.park()
+      return
+    }
+    this.schedule()
+  }
+
+  /** Has this processor look around soon. */
+  schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    if (this.bell.sleeps) this.bell.getUp()
+    later(this.turn)
+  }
+
+  private park(): void {
+    const { words, at } = this
+    this.tell()
+    if (words[at + proc.retire] !== 0 && this.retire?.() === true) return
+    const hard = !this.isRoot && this.hasNothingOfItsOwn
+    if (this.bell.lieDown(hard ? quiet : parked, () => this.hasWork)) {
+      this.schedule()
+      return
+    }
+    words[at + proc.parks] = (words[at + proc.parks] as number) + 1
+    if (hard) this.sleepHard()
+    else this.sleepSoft()
+  }
+
+  /** Called when it is to retire and has nothing to do; true if it does. */
+  retire: (() => boolean) | undefined = undefined
+
+  private sleepHard(): void {
+    if (this.words[header.rootHolds] === 1) this.ring(0)
+    this.bell.sleep(hardSleepMs)
+    this.wokeUp()
+  }
+
+  private sleepSoft(): void {
+    this.hold?.(this.expectsSomething && !this.allOthersQuiet)
+    const listening = ++this.listening
+    this.bell.listen(() => {
+      if (listening !== this.listening) return
+      if (this.bell.sleeps) return // a stray notify
+      this.wokeUp()
+    })
+  }
+
+  private wokeUp(): void {
+    this.listening++
+    this.hold?.(false)
+    this.lastWorkMs = this.heart.read()
+    this.schedule()
+  }
+
+  private get hasWork(): boolean {
+    const { words, at } = this
+    if (Atomics.load(words, at + proc.completions) !== 0 || this.own.length > 0) return true
+    if (Atomics.load(words, at + proc.bell) !== this.heardBell) return true
+    if (Atomics.load(words, header.deaths) !== this.heardDeaths) return true
+    if (Atomics.load(words, header.stopped) !== 0) return true
+    return this.inbox.length > 0 || (this.mayTake && this.lockedBy === undefined && this.seesTasksForSure)
+  }
+
+  private get seesTasksForSure(): boolean {
+    return this.global.length > 0 || this.queues.some((queue) => queue.length > 0)
+  }
+
+  /** True when nothing of this thread's own can happen: no timer, no socket, no goroutine that is ready. */
+  private get hasNothingOfItsOwn(): boolean {
+    const resources = process.getActiveResourcesInfo().join()
+    this.ownResources ??= resources
+    return resources === this.ownResources && this.scheduler.stats().runnable === 0
+  }
+
+  get allOthersQuiet(): boolean {
+    const { words } = this
+    if (!this.global.looksEmpty) return false
+    for (let p = 0; p < this.queues.length; p++) {
+      if (p === this.p) continue
+      const state = Atomics.load(words, procAt(p) + proc.state)
+      if (state !== quiet || (this.queues[p] as RunQueue).length > 0 || this.inboxOf(p).length > 0) return false
+    }
+    return this.queues.length > 1 || this.queue.length === 0
+  }
+
+  // ---- after a death
+
+  /** Saves what a dead thread left of this processor's calls: what it ran has failed, everything else goes on. */
+  private recover(): void {
+    const { words } = this
+    this.heardDeaths = Atomics.load(words, header.deaths)
+    this.settleAll()
+    const alive = new Set<number>()
+    for (let p = 0; p < this.queues.length; p++) alive.add(Atomics.load(words, procAt(p) + proc.machine))
+    const lost: number[] = []
+    for (const { number, state } of this.arena.entries()) {
+      const kind = kindOf(state)
+      if (kind === queued) lost.push(number)
+      else if (kind === running && !alive.has(machineOf(state))) this.lose(number, machineOf(state))
+      else if (kind === done && !alive.has(machineOf(state))) this.settle(number)
+    }
+    for (const number of lost) this.enqueueAgain(number)
+    for (const watch of this.watches) watch.look()
+  }
+
+  /** The thread that ran a call has died. */
+  private lose(number: number, machine: number): void {
+    const index = this.indexOf(number)
+    const call = this.calls[index]
+    this.calls[index] = undefined
+    this.payloads.drop(number)
+    this.give(number)
+    if (call === undefined) return
+    if ((call.flags & slotFlag.idempotent) !== 0) this.start(call)
+    else call.settle(true, new WorkerDied(this.taskName(call.task), machine, this.causeOfDeath(machine)))
+  }
+
+  /** The entry of a queued call may have been in the dead one's hands. A second one does no harm: see `claim`. */
+  private enqueueAgain(number: number): void {
+    const pin = (this.words[slotAt(number) + slot.pin] as number) - 1
+    if (pin === -1) this.global.push([number])
+    else {
+      this.inboxOf(pin).push([number])
+      this.ring(pin)
+    }
+  }
+
+  taskName(task: number): string {
+    return (this.names.textOf(task) ?? '').split('\0')[1] ?? ''
+  }
+
+  private causeOfDeath(machine: number): string {
+    const { words } = this
+    for (let i = 0; i < mostObituaries; i++) {
+      const at = header.obituaries + i * 2
+      if (words[at] === machine) return this.names.textOf(words[at + 1] as number) ?? ''
+    }
+    return 'it ended'
+  }
+
+  // ---- who is who
+
+  get procs(): number {
+    return this.words[header.procs] as number
+  }
+
+  /** Takes note of how many processors there are. */
+  refresh(): void {
+    const most = this.procs
+    for (let p = this.queues.length; p < most; p++) {
+      this.queues.push(p === this.p ? this.queue : new RunQueue(this.memory, p))
+      this.bells.push(p === this.p ? this.bell : new Doorbell(this.memory, p))
+      this.inboxes.push(this.inboxOf(p))
+    }
+    this.order = new StealOrder(this.queues.length)
+  }
+
+  get queuesOfAll(): readonly RunQueue[] {
+    return this.queues
+  }
+
+  private processorOf(machine: number): number {
+    for (let p = 0; p < this.queues.length; p++)
+      if (Atomics.load(this.words, procAt(p) + proc.machine) === machine) return p
+    return -1
+  }
+
+  private someProcessor(): number {
+    const others = this.procs - 1
+    return others === 0 ? 0 : 1 + (this.random++ % others)
+  }
+
+  private indexOf(number: number): number {
+    return number - slotNumber(this.p, 0)
+  }
+
+  private inboxOf(p: number): LockedRing {
+    return this.inboxes[p] ?? new LockedRing(this.memory, this.machine, inboxAt(p), inboxLength)
+  }
+
+  private bellOf(p: number): Doorbell {
+    return this.bells[p] ?? new Doorbell(this.memory, p)
+  }
+}
+
+const goOnAbove: GoFunction = () => undefined
+
+class Ending implements Joiner {
+  before: Linked | undefined = undefined
+  after: Linked | undefined = undefined
+
+  constructor(
+    readonly goroutine: Goroutine<unknown>,
+    readonly settle: () => void,
+  ) {}
+}
+
+function isRoutine(value: object): value is Routine<unknown> {
+  return 'next' in value && Object.prototype.toString.call(value) === '[object Generator]'
+}
+
+function* waitFor(promise: PromiseLike<unknown>): Routine<unknown> {
+  return yield* wait(promise)
+}
+
+function pause(ms: number): void {
+  const untilMs = performance.now() + ms
+  while (performance.now() < untilMs);
+}
