@@ -286,6 +286,8 @@ describe('Codec', () => {
     for (const depth of [99, 100, 101, 102, 500]) {
       expect(thereAndBack(nested(depth))).toStrictEqual(nested(depth))
     }
+    expect(() => codec.sizeOf(nested(200_000))).toThrow(NotCarriedError)
+    expect((thereAndBack(new Error('x', { cause: nested(200_000) })) as Error).message).toBe('x')
     expect(fault(nested(200_000), 'args').message).toBe(
       'args cannot go to another thread: it is nested too deeply; pass a flat list of its parts',
     )
@@ -453,12 +455,13 @@ describe('what only a port carries', () => {
       bytes,
       port: port1,
       buffer: Buffer.from('abc'),
-      error: new RangeError('far'),
+      error: new RangeError('far', { cause: move(new ArrayBuffer(4)) }),
       twice: [bytes, bytes],
     }
     expect(transferListOf(value)).toEqual([bytes.buffer, port1])
     const { port1: here, port2: there } = new MessageChannel()
-    here.postMessage(codec.toMessage(value), transferListOf(value))
+    const message = codec.toMessage(value)
+    here.postMessage(message, transferListOf(message))
     expect(bytes.byteLength).toBe(0)
     const back = codec.fromMessage(receiveMessageOnPort(there)?.message) as typeof value
     expect(back.bytes).toEqual(new Uint8Array([1, 2, 3]))
@@ -466,6 +469,8 @@ describe('what only a port carries', () => {
     expect(back.twice[0]).toBe(back.bytes)
     expect(Buffer.isBuffer(back.buffer)).toBe(true)
     expect(back.error).toBeInstanceOf(RangeError)
+    expect(back.error.cause).toEqual(new ArrayBuffer(4))
+    expect((value.error.cause as ArrayBuffer).byteLength).toBe(0)
     here.close()
     back.port.close()
     expect(fault([bytes], 'args').message).toBe(

@@ -34,7 +34,13 @@ export class Codec {
     memory: CodecMemory,
     private readonly extensions: readonly Extension[] = [],
   ) {
-    const carries = (value: unknown): boolean => explain(value, '', extensions) === undefined
+    const carries = (value: unknown): boolean => {
+      try {
+        return explain(value, '', extensions) === undefined
+      } catch {
+        return false // a getter throws, or it is too deep: then an error goes without it
+      }
+    }
     this.#writer = new Writer(memory, extensions, carries)
     this.packed = this.#writer.packed
     this.#rules = { extensions, packed: this.packed, carries }
@@ -68,11 +74,12 @@ export class Codec {
   sizeOf(value: unknown): number {
     const { bytes, isTooDeep } = sizeOf(value, this.#rules)
     if (!isTooDeep) return bytes
-    return Math.max(bytes, 8 + toCell(serialize(toGraph(value, this.#rules).graph).length))
+    const { graph } = this.#graphOf(value, 'value')
+    return Math.max(bytes, 8 + toCell(withinStack('value', () => serialize(graph)).length))
   }
 
   /**
-   * The value as `postMessage` takes it, together with `transferListOf(value)`.
+   * The value as `postMessage` takes it: `port.postMessage(message, transferListOf(message))`.
    *
    * @throws NotCarriedError as `encode` does.
    */

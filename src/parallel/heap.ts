@@ -15,8 +15,8 @@ const largest = 26
  * up, or when so large a block does not exist: then the caller goes another way.
  */
 export function allocate({ words }: Memory, machine: number, bytes: number): number {
+  if (bytes > 2 ** largest) return 0
   const power = powerFor(bytes)
-  if (power > largest) return 0
   const free = header.heapFree + power
   lock(words, header.heapLock, machine)
   let block = words[free] as number

@@ -1,5 +1,10 @@
 /** Every core: tasks on worker threads, and what they share. */
-export { type MapOptions, TaskStream } from './task-stream.js'
-export { type Task, type TaskBody, type TaskOptions, task } from './task.js'
-export { WorkerDied } from './worker-died.js'
 export { TaskNotFoundError } from './bodies.js'
+export { registerError } from './carried-errors.js'
+export { move, NotCarriedError } from './codec.js'
+export { setProcs as setProcs, procsWanted as procsWanted } from './machine.js'
+export { SharedChan, sharedChan } from './shared-chan.js'
+export { OutOfSharedMemory, SharedObject } from './shared-object.js'
+export { type Task, type TaskBody, type TaskOptions, task } from './task.js'
+export { type MapOptions, TaskStream } from './task-stream.js'
+export { WorkerDied } from './worker-died.js'

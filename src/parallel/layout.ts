@@ -30,6 +30,9 @@ export const header = {
   monitorBell: 7,
   /** 1 while the root sleeps and keeps its process alive, in case somebody who is awake wakes it. */
   rootHolds: 8,
+  /** Lock of the list of shared objects, and its first, as a word address; see shared-object.ts. */
+  objectsLock: 9,
+  objects: 10,
   /** Lock, then the first free words of the heap; see heap.ts. */
   heapLock: 16,
   heapNext: 17,
@@ -65,6 +68,10 @@ export const proc = {
   parks: 7,
   /** Raised by others, with Atomics, when a call that it runs is to stop. */
   cancels: 8,
+  /** Plain writes: the channel in whose ring this thread has begun to change a cell, as a word address, and the position
+   * with its lowest bit set for a receive; 0 when it has ended. What a thread that died did not end, the root ends. */
+  intent: 10,
+  intentPosition: 11,
   /** Plain writes: steps of goroutines and tasks so far. The monitor compares two readings. */
   tick: 16,
   /** Plain write: 1 while a goroutine or task runs, 0 in the event loop. */

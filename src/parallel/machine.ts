@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { Codec } from './codec.js'
-import { extensions } from './extensions.js'
 import { initHeap } from './heap.js'
 import { createMemory, header, proc, procAt } from './layout.js'
 import { Names } from './names.js'
 import { type Envelope, Post } from './post.js'
+import { SharedCodec } from './shared-object.js'
 import { Processor } from './processor.js'
 import { availableProcs } from './procs.js'
 import { Workers } from './workers.js'
@@ -73,7 +72,7 @@ function startRoot(): Processor {
     undefined,
     () => undefined,
   )
-  const processor = new Processor(memory, 0, machine, names, post, new Codec(memory, extensions), patience())
+  const processor = new Processor(memory, 0, machine, names, post, new SharedCodec(memory), patience())
   const threads = new Workers(processor)
   workers = threads
   processor.hold = (on) => threads.hold(on)

@@ -29,23 +29,31 @@ export function isMoved(buffer: ArrayBufferLike): boolean {
   return count > 0 && moved.has(buffer)
 }
 
-/** What `postMessage` has to be given to transfer with `value`: the moved buffers and the ports that it holds. */
-export function transferListOf(value: unknown): (ArrayBuffer | MessagePort)[] {
-  const list = new Set<ArrayBuffer | MessagePort>()
-  const seen = new Set<object>()
-  const rest: unknown[] = [value]
-  for (let each = rest.pop(); each !== undefined || rest.length > 0; each = rest.pop()) {
-    if (typeof each !== 'object' || each === null || seen.has(each)) continue
-    seen.add(each)
+/**
+ * What `postMessage` has to be given to transfer with `message`: the moved buffers and the ports that it holds. Given
+ * what `toMessage` made, it also finds those that an error has as its cause.
+ */
+export function transferListOf(message: unknown): (ArrayBuffer | MessagePort)[] {
+  const list: (ArrayBuffer | MessagePort)[] = []
+  // A set goes on to what is added to it while it is gone through.
+  const met = new Set<unknown>([message])
+  for (const each of met) {
+    if (typeof each !== 'object' || each === null) continue
     const buffer = bufferOf(each)
-    if (buffer instanceof ArrayBuffer) {
-      if (isMoved(buffer) && buffer.byteLength > 0) list.add(buffer)
-    } else if (each instanceof MessagePort) list.add(each)
-    else if (each instanceof Map) rest.push(...each.keys(), ...each.values())
-    else if (each instanceof Set) rest.push(...each)
-    else rest.push(...Object.values(each))
+    if (buffer !== undefined) {
+      if (buffer instanceof ArrayBuffer && buffer.byteLength > 0 && isMoved(buffer) && !list.includes(buffer))
+        list.push(buffer)
+    } else if (each instanceof MessagePort) list.push(each)
+    else {
+      for (const part of partsOf(each)) if (typeof part === 'object') met.add(part)
+    }
   }
-  return [...list]
+  return list
+}
+
+function partsOf(value: object): Iterable<unknown> {
+  if (value instanceof Map) return [...value.keys(), ...value.values()]
+  return value instanceof Set || Array.isArray(value) ? value : Object.values(value)
 }
 
 function bufferOf(value: object): unknown {

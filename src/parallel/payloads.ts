@@ -1,8 +1,9 @@
 import { slotFlag } from './call-slot.js'
-import { type Codec, needsPort, noRoom, transferListOf } from './codec.js'
+import { needsPort, noRoom, transferListOf } from './codec.js'
 import { allocate, release } from './heap.js'
 import { inlineBytes, type Memory, slot, slotAt } from './layout.js'
 import type { Post } from './post.js'
+import type { SharedCodec } from './shared-object.js'
 
 /**
  * Arguments and results on their way through call slots. A small payload lies in the slot, a larger one in a block of the
@@ -14,7 +15,7 @@ export class Payloads {
   constructor(
     private readonly memory: Memory,
     private readonly machine: number,
-    private readonly codec: Codec,
+    private readonly codec: SharedCodec,
     private readonly mail: Post,
   ) {
     this.words = memory.words
@@ -25,15 +26,20 @@ export class Payloads {
     const at = slotAt(number)
     const start = (at + slot.payload) * 4
     this.words[at + slot.block] = 0
-    const end = this.codec.encode(value, start, start + inlineBytes)
-    return end === noRoom ? this.writeBlock(at, value) : end !== needsPort
+    const end = this.codec.encode(value, start, start + inlineBytes, 'args')
+    if (end === noRoom) return this.writeBlock(at, value)
+    if (end === needsPort) return false
+    this.codec.sent()
+    return true
   }
 
   /** Sends a value by message, marked in the slot. */
   post(number: number, value: unknown, to: number): void {
     const at = slotAt(number)
     this.words[at + slot.flags] = (this.words[at + slot.flags] as number) | slotFlag.posted
-    this.mail.send(to, this.letterKey(number), value, transferListOf(value))
+    const message = this.codec.toMessage(value, 'args')
+    this.mail.send(to, this.letterKey(number), message, transferListOf(message))
+    this.codec.sent()
   }
 
   /** Writes how a call ended; if its result cannot be carried, why not. */
@@ -52,7 +58,7 @@ export class Payloads {
   read(number: number, _from: number, got: (value: unknown) => void, broken: (error: unknown) => void): void {
     const at = slotAt(number)
     if (((this.words[at + slot.flags] as number) & slotFlag.posted) !== 0) {
-      this.mail.expect(this.letterKey(number), got)
+      this.mail.expect(this.letterKey(number), (message) => got(this.codec.fromMessage(message)))
       return
     }
     const block = this.words[at + slot.block] as number
@@ -78,12 +84,24 @@ export class Payloads {
     const bytes = codec.sizeOf(value)
     const block = allocate(memory, machine, bytes)
     if (block === 0) return false
-    const end = codec.encode(value, block * 4, block * 4 + bytes)
     words[at + slot.block] = block
     words[at + slot.length] = bytes
-    if (end >= 0) return true
+    const end = this.encodeOrFree(at, value, block * 4, block * 4 + bytes)
+    if (end >= 0) {
+      codec.sent()
+      return true
+    }
     this.freeBlock(at)
     return false
+  }
+
+  private encodeOrFree(at: number, value: unknown, from: number, limit: number): number {
+    try {
+      return this.codec.encode(value, from, limit, 'args')
+    } catch (error) {
+      this.freeBlock(at)
+      throw error
+    }
   }
 
   private freeBlock(at: number): void {

@@ -21,7 +21,6 @@ import {
   slotFlag,
   unqueue,
 } from './call-slot.js'
-import type { Codec } from './codec.js'
 import { Doorbell, parked, quiet } from './doorbell.js'
 import { Heart } from './heart.js'
 import {
@@ -44,6 +43,7 @@ import type { Names } from './names.js'
 import { Payloads } from './payloads.js'
 import type { Post } from './post.js'
 import { RunQueue, StealOrder } from './run-queue.js'
+import type { SharedCodec } from './shared-object.js'
 import { WorkerDied } from './worker-died.js'
 
 /** The caller's side of a call: an operation of the thread that called. It is itself the node in the list of waiters. */
@@ -137,7 +137,7 @@ export class Processor {
     readonly machine: number,
     readonly names: Names,
     readonly post: Post,
-    readonly codec: Codec,
+    readonly codec: SharedCodec,
     private readonly patience: Patience,
   ) {
     this.words = memory.words
@@ -689,11 +689,14 @@ export class Processor {
 
   private sleepSoft(): void {
     this.hold?.(this.expectsSomething && !this.allOthersQuiet)
-    const listening = ++this.listening
+    this.listen(++this.listening)
+  }
+
+  private listen(listening: number): void {
     this.bell.listen(() => {
       if (listening !== this.listening) return
-      if (this.bell.sleeps) return // a stray notify
-      this.wokeUp()
+      if (this.bell.sleeps) this.listen(listening) // a notify that was meant for an earlier sleep
+      else this.wokeUp()
     })
   }
 

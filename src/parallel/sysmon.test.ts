@@ -141,7 +141,7 @@ describe('the monitor', () => {
     expect(machine.stalls).toHaveLength(1)
     expect(machine.stalls[0]).toMatchObject({ processor: 1, goroutine: 17, task: 3, ongoing: false })
     expect(machine.stalls[0]?.durationMs).toBeGreaterThan(100)
-    expect(machine.stalls[0]?.stack).toMatch(/^ {4}at spinningWorker \(.*:\d+:\d+\)\n/)
+    expect(machine.stalls[0]?.stack).toMatch(/^ {4}at spinningWorker \(.*:\d+:\d+\)$/m)
     expect(machine.memory.words[header.stalls]).toBe(1)
   })
 
@@ -253,8 +253,8 @@ describe('the monitor of a main thread that is stuck', () => {
       { processor: 0, goroutine: 5, ongoing: true },
       { processor: 1, goroutine: 17, ongoing: true },
     ])
-    expect(stalls[0]?.stack).toMatch(/^ {4}at spinningMain \(/)
-    expect(stalls[1]?.stack).toMatch(/^ {4}at spinningWorker \(/)
+    expect(stalls[0]?.stack).toMatch(/^ {4}at spinningMain \(/m)
+    expect(stalls[1]?.stack).toMatch(/^ {4}at spinningWorker \(/m)
   })
 
   it('prints the state of the scheduler all the same', async () => {

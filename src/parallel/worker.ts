@@ -1,11 +1,10 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { noteLoader } from './bodies.js'
-import { Codec } from './codec.js'
-import { extensions } from './extensions.js'
 import { attachMemory } from './layout.js'
 import { attachWorker, patience } from './machine.js'
 import { Names } from './names.js'
 import { type Envelope, Post } from './post.js'
+import { SharedCodec } from './shared-object.js'
 import { Processor } from './processor.js'
 import { proc, procAt } from './layout.js'
 import type { WorkerData } from './workers.js'
@@ -23,7 +22,7 @@ export function startWorker(): void {
   }
   const post = new Post(carry, port, () => undefined)
   if (data.tsx) noteLoader()
-  const codec = new Codec(memory, extensions)
+  const codec = new SharedCodec(memory)
   const processor = new Processor(memory, data.p, data.machine, names, post, codec, patience())
   processor.hold = undefined
   processor.retire = () => {

@@ -92,9 +92,8 @@ export class Goroutine<T> implements Waiter, PromiseLike<T> {
   cancel(cause?: unknown): void {
     if (this.phase === DEAD) return
     const canceled = new Canceled(cause)
-    if (this.phase === WAITING) {
-      ;(this.slot as Operation<unknown>).interrupt(canceled)
-    } else if (this.phase === RUNNABLE && this.slot === undefined) {
+    if (this.phase === WAITING && (this.slot as Operation<unknown>).interrupt(canceled)) return
+    if (this.phase === RUNNABLE && this.slot === undefined) {
       this.scheduler.finish(this, true, canceled)
     } else {
       this.flags |= CANCEL_PENDING

@@ -26,12 +26,23 @@ export interface Bound {
   done(): Operation<void>
 }
 
+/**
+ * What decides between this thread and others when a select can be committed from both sides: whoever wins first. A parked
+ * operation that is contested is handed nothing before it has won.
+ */
+export interface Contest {
+  /** True for the first who asks, on whatever thread. */
+  win(): boolean
+}
+
 export const FRESH = 0
 const STARTED = 1
 const PARKED = 2
-export const SETTLED = 3
-export const FAILED = 4
-const RETURNED = 5
+/** Parked in a select that another thread may commit at any moment; see `Contest`. */
+export const CONTESTED = 3
+export const SETTLED = 4
+export const FAILED = 5
+const RETURNED = 6
 
 /** The value that a dump resumes a parked goroutine with: its operation takes the stack and stays parked. */
 const PROBE = Symbol('probe')
@@ -164,22 +175,45 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
     this.park()
   }
 
+  /** @internal From now on this wait, and those it is part of, have to win before they end. */
+  contend(contest: Contest): void {
+    if (this.state !== PARKED) return
+    this.state = CONTESTED
+    this.value = contest
+    if (this.waiter instanceof Operation) this.waiter.contend(contest)
+  }
+
+  /** @internal What it has to win; `undefined` where only this thread can end it. */
+  get contest(): Contest | undefined {
+    return this.state === CONTESTED ? (this.value as Contest) : undefined
+  }
+
+  /** @internal Whether whoever has unlinked this may end the wait; false when another thread was first. */
+  get isWon(): boolean {
+    if (this.state !== CONTESTED) return true
+    if (!(this.value as Contest).win()) return false
+    this.state = PARKED
+    return true
+  }
+
   /** @internal Gives up the wait without an outcome. */
   abandon(): void {
-    if (this.state !== PARKED) return
+    if (this.state !== PARKED && this.state !== CONTESTED) return
     this.waiter = undefined
     this.state = FAILED
     this.unpark()
   }
 
-  /** @internal Gives up the wait and fails it. */
-  interrupt(error: unknown): void {
+  /** @internal Gives up the wait and fails it; false when another thread has ended it already, which will show. */
+  interrupt(error: unknown): boolean {
+    if (!this.isWon) return false
     this.unpark()
-    this.fail(error)
+    return this.fail(error)
   }
 
   private end(state: number, value: unknown): true {
     const waiter = this.waiter
+    if (this.state === CONTESTED && !this.isWon) return true // another thread was first, and tells how it ended
     this.state = state
     this.value = value
     if (waiter !== undefined) {
@@ -253,6 +287,12 @@ export class Within<T> extends Operation<T> implements Waiter {
   override unpark(): void {
     this.inner.abandon()
     this.ended?.abandon()
+  }
+
+  override contend(contest: Contest): void {
+    super.contend(contest)
+    this.inner.contend(contest)
+    this.ended?.contend(contest)
   }
 
   wake(operation: Operation<unknown>): void {

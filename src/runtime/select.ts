@@ -1,6 +1,6 @@
 import { Never } from './chan.js'
 import { Goroutine } from './goroutine.js'
-import { Operation, type Waiter } from './operation.js'
+import { type Contest, Operation, type Waiter } from './operation.js'
 import { scheduler } from './scheduler.js'
 
 /** What a select can wait for: an operation, or a goroutine that it joins. `undefined` is never ready. */
@@ -83,8 +83,18 @@ class Select<R> extends Operation<R> implements Waiter {
   override park(): void {
     const { operations } = this
     // What crosses threads may turn out to be ready while it parks; then the others need not.
-    for (let i = 0; i < operations.length && !this.hasEnded; i++)
-      (operations[i] as Operation<unknown>).parkFor(this)
+    for (let i = 0; i < operations.length && !this.hasEnded; i++) {
+      const operation = operations[i] as Operation<unknown>
+      operation.parkFor(this)
+      if (this.contest !== undefined) operation.contend(this.contest)
+    }
+  }
+
+  /** A case can be committed by another thread: all the others have to win from now on. */
+  override contend(contest: Contest): void {
+    super.contend(contest)
+    const { operations } = this
+    for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).contend(contest)
   }
 
   override unpark(): void {

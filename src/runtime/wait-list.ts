@@ -1,3 +1,5 @@
+import { CONTESTED, type Operation } from './operation.js'
+
 /** What a `WaitList` links: a node carries its own two links, so waiting costs no object of its own. */
 export interface Linked {
   /** @internal */
@@ -27,10 +29,22 @@ export class WaitList<N extends Linked> {
     this.last = node
   }
 
-  /** Unlinks the first waiter; `undefined` when nobody waits. */
+  /** Unlinks the first waiter that can be served; `undefined` when nobody waits. */
   shift(): N | undefined {
     const node = this.first
     if (node === undefined) return undefined
+    if ((node as Linked as Operation<unknown>).state === CONTESTED) return this.shiftWon(node)
+    this.unlinkFirst(node)
+    return node
+  }
+
+  /** The first one may be ended by another thread as well: when that was faster, the next one has its turn. */
+  private shiftWon(node: N): N | undefined {
+    this.unlinkFirst(node)
+    return (node as Linked as Operation<unknown>).isWon ? node : this.shift()
+  }
+
+  private unlinkFirst(node: N): void {
     const after = node.after as N | undefined // a list links only nodes of its own kind
     this.first = after
     if (after === undefined) this.last = undefined
@@ -38,7 +52,6 @@ export class WaitList<N extends Linked> {
       after.before = undefined
       node.after = undefined
     }
-    return node
   }
 
   /** Unlinks `node`; false when it is not in this list. */

@@ -100,15 +100,16 @@ class CondWait extends Operation<void> implements MutexWaiter {
   }
 
   /** The wait is given up, and then ends when the mutex is held again. */
-  override interrupt(error: unknown): void {
-    if (this.interruption !== undefined) return
+  override interrupt(error: unknown): boolean {
+    if (this.interruption !== undefined) return true
     this.interruption = { error }
     if (this.notified) {
       this.cond.signal() // it cannot make use of the signal that it got, so that one is for the next
-      return
+      return true
     }
     this.cond.waiting.remove(this)
     this.notify()
+    return true
   }
 
   grant(): void {

@@ -1,0 +1,203 @@
+import { SluiceError } from '../runtime/errors.js'
+import { Codec } from './codec.js'
+import type { Extension } from './extension.js'
+import { allocate, release } from './heap.js'
+import { header, type Memory } from './layout.js'
+import { thisProcessor } from './machine.js'
+import type { Processor } from './processor.js'
+import { lock, unlock } from './spin-lock.js'
+
+/** Words at the beginning of every shared object; what follows is its own. 64 bytes, a cache line. */
+export const object = {
+  lock: 0,
+  /** Which class it is of; 0 once it is gone. */
+  kind: 1,
+  /** Processors whose threads hold it, a bit each; the second word is for those from 32 on. */
+  holders: 2,
+  /** How often it is on its way between threads, in arguments and values. */
+  transit: 4,
+  /** Its neighbours in the list of all shared objects. */
+  next: 5,
+  before: 6,
+  bytes: 7,
+  /** Processors that are to be rung, a bit each: waiters of the one kind and of the other; two words each. */
+  waiters: 8,
+  otherWaiters: 10,
+  words: 16,
+} as const
+
+/** Makes a thread's own handle for an object that came from another thread. */
+type Adopt = (address: number) => SharedObject
+const kinds = new Map<number, Adopt>()
+
+/** A class of shared objects; its number is the same on every thread. */
+export function defineKind(kind: number, adopt: Adopt): void {
+  kinds.set(kind, adopt)
+}
+
+/**
+ * Something in shared memory that every thread knows by the same address, and a handle of this thread for it. The memory
+ * is free again when no thread holds a handle and none is on its way.
+ */
+export abstract class SharedObject {
+  readonly address: number
+  protected readonly processor: Processor
+  protected readonly words: Int32Array<SharedArrayBuffer>
+
+  /** @param address of an object that exists; otherwise `bytes` for a new one are taken. */
+  protected constructor(kind: number, address: number | undefined, bytes = 0) {
+    this.processor = thisProcessor()
+    this.words = this.processor.memory.words
+    this.address = address ?? create(this.processor, kind, bytes)
+    hold(this.processor, this, address !== undefined)
+  }
+
+  /** A thread died: what it held of this object is to be put right. Called on the root. */
+  ownerDied?(machine: number): void
+}
+
+const handles = new Map<number, WeakRef<SharedObject>>()
+const collected = new FinalizationRegistry<{ address: number; processor: Processor }>(({ address, processor }) => {
+  if (handles.get(address)?.deref() !== undefined) return
+  handles.delete(address)
+  letGo(processor, address)
+})
+
+/** This thread's handle of an object that has arrived. */
+function adopt(address: number): SharedObject {
+  const known = handles.get(address)?.deref()
+  const processor = thisProcessor()
+  if (known !== undefined) {
+    const { words } = processor.memory
+    Atomics.sub(words, address + object.transit, 1) // this thread holds it, so it cannot go meanwhile
+    return known
+  }
+  const make = kinds.get(processor.memory.words[address + object.kind] as number)
+  if (make === undefined) throw new Error(`there is no shared object at ${address}`)
+  return make(address)
+}
+
+function create({ memory, machine }: Processor, kind: number, bytes: number): number {
+  const { words } = memory
+  const address = allocate(memory, machine, bytes)
+  if (address === 0) throw new OutOfSharedMemory(bytes)
+  words.fill(0, address, address + Math.ceil(bytes / 4))
+  words[address + object.kind] = kind
+  words[address + object.bytes] = bytes
+  lock(words, header.objectsLock, machine)
+  const first = words[header.objects] as number
+  words[address + object.next] = first
+  if (first !== 0) words[first + object.before] = address
+  words[header.objects] = address
+  unlock(words, header.objectsLock)
+  return address
+}
+
+function hold(processor: Processor, handle: SharedObject, arrives: boolean): void {
+  const { memory, machine, p } = processor
+  const { words } = memory
+  const { address } = handle
+  lock(words, address + object.lock, machine)
+  Atomics.or(words, address + object.holders + (p >> 5), 1 << (p & 31))
+  if (arrives) Atomics.sub(words, address + object.transit, 1)
+  unlock(words, address + object.lock)
+  handles.set(address, new WeakRef(handle))
+  collected.register(handle, { address, processor })
+}
+
+/** This thread holds the object no more; the last one who does so frees it. */
+function letGo({ memory, machine, p }: Processor, address: number): void {
+  const { words } = memory
+  lock(words, address + object.lock, machine)
+  Atomics.and(words, address + object.holders + (p >> 5), ~(1 << (p & 31)))
+  const isGone = isUnheld(words, address)
+  if (isGone) words[address + object.kind] = 0
+  unlock(words, address + object.lock)
+  if (isGone) destroy(memory, machine, address)
+}
+
+function isUnheld(words: Int32Array, address: number): boolean {
+  return (
+    words[address + object.kind] !== 0 &&
+    words[address + object.holders] === 0 &&
+    words[address + object.holders + 1] === 0 &&
+    Atomics.load(words, address + object.transit) === 0
+  )
+}
+
+function destroy(memory: Memory, machine: number, address: number): void {
+  const { words } = memory
+  lock(words, header.objectsLock, machine)
+  const next = words[address + object.next] as number
+  const before = words[address + object.before] as number
+  if (before === 0) words[header.objects] = next
+  else words[before + object.next] = next
+  if (next !== 0) words[next + object.before] = before
+  unlock(words, header.objectsLock)
+  release(memory, machine, address, words[address + object.bytes] as number)
+}
+
+/** After a death: what the dead thread held is held no more. Gives all objects that live. */
+export function objectsAfterDeath({ memory, machine }: Processor, p: number): number[] {
+  const { words } = memory
+  const all: number[] = []
+  const gone: number[] = []
+  lock(words, header.objectsLock, machine)
+  for (let at = words[header.objects] as number; at !== 0; at = words[at + object.next] as number) all.push(at)
+  unlock(words, header.objectsLock)
+  for (const address of all) {
+    Atomics.and(words, address + object.holders + (p >> 5), ~(1 << (p & 31)))
+    for (const waiters of [object.waiters, object.otherWaiters])
+      Atomics.and(words, address + waiters + (p >> 5), ~(1 << (p & 31)))
+    if (isUnheld(words, address)) gone.push(address)
+  }
+  for (const address of gone) {
+    words[address + object.kind] = 0
+    destroy(memory, machine, address)
+  }
+  return all.filter((address) => !gone.includes(address))
+}
+
+/** The handle of an object, made on this thread if need be; it counts as one that has arrived. */
+export function handleAt(processor: Processor, address: number): SharedObject {
+  Atomics.add(processor.memory.words, address + object.transit, 1)
+  return adopt(address)
+}
+
+const sharedObjects: Extension = {
+  tag: 0,
+  matches: (value) => value instanceof SharedObject,
+  pack: (value) => (value as SharedObject).address,
+  unpack: (address) => adopt(address as number),
+}
+
+/** Further kinds of objects that cross threads. */
+const extensions: Extension[] = [sharedObjects]
+export function defineExtension(extension: Extension): void {
+  if (!extensions.some(({ tag }) => tag === extension.tag)) extensions.push(extension)
+}
+
+/** The codec of this machine's memory: it also carries shared objects, which stay where they are. */
+export class SharedCodec extends Codec {
+  constructor(private readonly shared: Memory) {
+    super(shared, extensions)
+  }
+
+  /** What was encoded last is on its way: the objects in it have to last until they arrive. */
+  sent(): void {
+    if (this.packed.length === 0) return
+    for (const value of this.packed)
+      if (value instanceof SharedObject) Atomics.add(this.shared.words, value.address + object.transit, 1)
+  }
+}
+
+/** The memory that threads share is used up. */
+export class OutOfSharedMemory extends SluiceError {
+  readonly code = 'ERR_SLUICE_OUT_OF_SHARED_MEMORY'
+
+  constructor(bytes: number) {
+    super(
+      `no ${bytes} bytes of shared memory are left: use smaller capacities, and let go of channels that nobody needs`,
+    )
+  }
+}
