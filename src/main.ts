@@ -47,15 +47,25 @@ export function run<T>(
 
 let mainStarted = false
 
+/** What this asks of Node's worker threads. */
+interface Threads {
+  readonly isMainThread: boolean
+  /** `sluice` is set in the processors' threads: see parallel/workers.ts. */
+  readonly workerData?: { readonly sluice?: unknown } | null
+}
+
 /**
  * Runs `fn` as the root goroutine of the program, on the main thread, once. When it returns, the process ends with
  * code 0, whatever else runs; when it throws, with a report and code 2. Its context ends on SIGINT and SIGTERM; a
- * second signal ends the process at once. SIGQUIT (Ctrl-\) prints every goroutine's stack. Source: Go's `main.main`.
+ * second signal ends the process at once. SIGQUIT (Ctrl-\) prints every goroutine's stack. In a worker thread of
+ * sluice/parallel, which loads the module for its tasks, it does nothing. Source: Go's `main.main`.
  */
 export function main(fn: (ctx: Context) => ReturnType<GoTarget<[], unknown>>): void {
+  const threads = builtin<Threads>('node:worker_threads')
+  if (threads?.workerData?.sluice !== undefined) return
   if (mainStarted)
     throw new MisuseError('main() was called twice: a program has one, use run() or go() inside it')
-  if (builtin<{ isMainThread: boolean }>('node:worker_threads')?.isMainThread === false) {
+  if (threads?.isMainThread === false) {
     throw new MisuseError('main() belongs to the main thread: use run() in a worker thread')
   }
   mainStarted = true

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import { MisuseError, SluiceError } from '../runtime/errors.js'
+import { isTypeScript, loadModule, NoLoaderError } from './module-loader.js'
 
 /** What a task runs, on the thread that runs it. */
 export type Body = (...args: never[]) => unknown
@@ -31,6 +31,11 @@ export function registerBody(url: string, name: string, body: Body): void {
   bodies.set(key, body)
 }
 
+/** The body of a task that this thread knows already. */
+export function knownBody(key: string): Body | undefined {
+  return bodies.get(key)
+}
+
 /** The body of a task, whose module is loaded if this thread has not done so yet. */
 export async function loadBody(key: string): Promise<Body> {
   const known = bodies.get(key)
@@ -52,42 +57,6 @@ export async function loadBody(key: string): Promise<Body> {
     )
   }
   return body
-}
-
-/** Imports a module as the program's own loader would: a TypeScript file by Node itself, or by tsx. */
-export async function loadModule(url: string): Promise<unknown> {
-  if (isTypeScript(url) && !readsTypeScript()) await useTsx(url)
-  return import(url)
-}
-
-export function isTypeScript(url: string): boolean {
-  return /\.[cm]?tsx?$/.test(url)
-}
-
-function readsTypeScript(): boolean {
-  // tsx maps `./x.js` to x.ts, and reads enums, which Node's own type stripping does not; so it comes first where it is used.
-  const { typescript } = process.features as { typescript?: string | false }
-  return typescript !== undefined && typescript !== false && !usesTsx()
-}
-
-function usesTsx(): boolean {
-  return process.execArgv.some((argument) => /\btsx\b/.test(argument))
-}
-
-let tsx: Promise<unknown> | undefined
-
-/** tsx reads this thread's modules already. */
-export function noteLoader(): void {
-  tsx = Promise.resolve()
-}
-
-function useTsx(url: string): Promise<unknown> {
-  tsx ??= (async () => {
-    const path = createRequire(url).resolve('tsx/esm/api')
-    const api = (await import(path.replace(/\.cjs$/, '.mjs'))) as { register(): unknown }
-    api.register()
-  })()
-  return tsx
 }
 
 function remedyFor(url: string, error: unknown): string {

@@ -2,7 +2,7 @@
 export { TaskNotFoundError } from './bodies.js'
 export { registerError } from './carried-errors.js'
 export { move, NotCarriedError } from './codec.js'
-export { setProcs as setProcs, procsWanted as procsWanted } from './machine.js'
+export { procs, stopProcs } from './gomaxprocs.js'
 export { SharedChan, sharedChan } from './shared-chan.js'
 export { OutOfSharedMemory, SharedObject } from './shared-object.js'
 export { type Task, type TaskBody, type TaskOptions, task } from './task.js'

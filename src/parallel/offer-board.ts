@@ -167,6 +167,21 @@ export class OfferBoard {
     else this.discard(at)
   }
 
+  /** The thread of processor `p` died: nobody is there to send what it offered. */
+  withdrawAll(p: number): void {
+    const { words, address, processor } = this
+    const left: number[] = []
+    lock(words, address + object.lock, processor.machine)
+    for (let at = words[address + board.first] as number; at !== 0; at = words[at + offer.next] as number)
+      if (words[at + offer.p] === p) left.push(at)
+    for (const at of left) {
+      Atomics.compareExchange(words, words[at + offer.claim] as number, open, won)
+      this.unlink(at)
+    }
+    unlock(words, address + object.lock)
+    for (const at of left) this.discard(at)
+  }
+
   /** False if it was closed already. */
   close(): boolean {
     return Atomics.exchange(this.words, this.address + board.closed, 1) === 0

@@ -7,7 +7,7 @@ import type { GoFunction } from '../runtime/origin.js'
 import { wait } from '../runtime/promise.js'
 import { HANDLED, type Scheduler, threadScheduler } from '../runtime/scheduler.js'
 import { type Linked, WaitList } from '../runtime/wait-list.js'
-import { type Body, loadBody } from './bodies.js'
+import { type Body, knownBody, loadBody } from './bodies.js'
 import {
   canceled,
   claim,
@@ -122,6 +122,8 @@ export class Processor {
   private readonly watches = new Set<Watch>()
   private scheduled = false
   private listening = 0
+  /** Modules that are being loaded for a task. */
+  private loading = 0
   private tick = 0
   private random = (Math.random() * 0x7fffffff) | 0
   private heardBell = 0
@@ -345,7 +347,7 @@ export class Processor {
   /** Runs tasks for a while; false if there were none. */
   private work(): boolean {
     let count = 0
-    for (; count < globalEvery && this.lockedBy === undefined; count++) {
+    for (; count < globalEvery && this.isOpen; count++) {
       const number = this.findTask()
       if (number === 0) break
       if (this.bell.isPolling) this.stopPolling()
@@ -358,6 +360,11 @@ export class Processor {
       }
     }
     return count > 0
+  }
+
+  /** Whether another task may begin on this thread now. */
+  private get isOpen(): boolean {
+    return this.lockedBy === undefined && this.loading === 0
   }
 
   private findTask(): number {
@@ -430,23 +437,33 @@ export class Processor {
     }
     words[this.at + proc.taken] = (words[this.at + proc.taken] as number) + 1
     const task = words[at + slot.task] as number
-    const body = this.bodies[task]
+    const body = this.bodies[task] ?? this.remember(task)
     if (body === undefined) this.load(number, task)
     else this.prepare(number, body)
   }
 
+  private remember(task: number): Body | undefined {
+    const body = knownBody(this.names.textOf(task) ?? '')
+    if (body !== undefined) this.bodies[task] = body
+    return body
+  }
+
+  /** Loads the module of a task. Meanwhile this processor takes no other: it would only hold them back from others. */
   private load(number: number, task: number): void {
+    this.loading++
+    const loaded = (then: () => void) => {
+      this.loading--
+      then()
+      this.tell()
+      this.schedule()
+    }
     loadBody(this.names.textOf(task) ?? '').then(
-      (body) => {
-        this.bodies[task] = body
-        this.prepare(number, body)
-        this.tell()
-      },
-      (error) => {
-        this.payloads.drop(number)
-        this.end(number, true, error)
-        this.tell()
-      },
+      (body) => loaded(() => this.prepare(number, body)),
+      (error) =>
+        loaded(() => {
+          this.payloads.drop(number)
+          this.end(number, true, error)
+        }),
     )
   }
 
@@ -622,8 +639,9 @@ export class Processor {
   }
 
   private get seesTasks(): boolean {
+    if (!this.isOpen) return false
     if (!this.inbox.looksEmpty) return true
-    if (!this.mayTake || this.lockedBy !== undefined) return false
+    if (!this.mayTake) return false
     return !this.queue.looksEmpty || !this.global.looksEmpty || !this.othersLookEmpty
   }
 
@@ -713,7 +731,7 @@ export class Processor {
     if (Atomics.load(words, at + proc.bell) !== this.heardBell) return true
     if (Atomics.load(words, header.deaths) !== this.heardDeaths) return true
     if (Atomics.load(words, header.stopped) !== 0) return true
-    return this.inbox.length > 0 || (this.mayTake && this.lockedBy === undefined && this.seesTasksForSure)
+    return this.isOpen && (this.inbox.length > 0 || (this.mayTake && this.seesTasksForSure))
   }
 
   private get seesTasksForSure(): boolean {

@@ -225,7 +225,7 @@ class BufferedChan<T> extends SharedChan<T> {
   }
 
   static {
-    defineKind(bufferedKind, (address) => new BufferedChan<unknown>(address, 0))
+    defineKind(bufferedKind, (address) => new BufferedChan<unknown>(address, 0), emptyBuffer)
   }
 
   override get length(): number {
@@ -382,6 +382,10 @@ class UnbufferedChan<T> extends SharedChan<T> {
     return received || sent
   }
 
+  override ownerDied(_machine: number, p: number): void {
+    this.board.withdrawAll(p)
+  }
+
   protected override mayTake(own: Claim): boolean {
     return this.board.hasOffer(own) || this.board.isClosed
   }
@@ -441,6 +445,12 @@ const momentMs = 0.02
 function claimOf(operation: Operation<unknown>): Claim | undefined {
   const { contest } = operation
   return contest instanceof Claim ? contest : undefined
+}
+
+/** What is left in a channel that nobody holds may itself hold something. */
+function emptyBuffer(processor: Processor, address: number): void {
+  const buffer = new RingBuffer(processor, address, scratchOf(processor))
+  while (buffer.length > 0 && buffer.shift() !== nothing);
 }
 
 let scratch: Scratch | undefined

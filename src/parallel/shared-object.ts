@@ -5,7 +5,7 @@ import { allocate, release } from './heap.js'
 import { header, type Memory } from './layout.js'
 import { thisProcessor } from './machine.js'
 import type { Processor } from './processor.js'
-import { lock, unlock } from './spin-lock.js'
+import { lock, unlock, unlockDead } from './spin-lock.js'
 
 /** Words at the beginning of every shared object; what follows is its own. 64 bytes, a cache line. */
 export const object = {
@@ -26,13 +26,18 @@ export const object = {
   words: 16,
 } as const
 
-/** Makes a thread's own handle for an object that came from another thread. */
-type Adopt = (address: number) => SharedObject
-const kinds = new Map<number, Adopt>()
+/** A class of shared objects. */
+interface Kind {
+  /** Makes a thread's own handle for an object that came from another thread. */
+  readonly adopt: (address: number) => SharedObject
+  /** Lets go of what is in an object that nobody holds any more. */
+  readonly empty?: (processor: Processor, address: number) => void
+}
+const kinds = new Map<number, Kind>()
 
-/** A class of shared objects; its number is the same on every thread. */
-export function defineKind(kind: number, adopt: Adopt): void {
-  kinds.set(kind, adopt)
+/** Defines a class of shared objects; its number is the same on every thread. */
+export function defineKind(kind: number, adopt: Kind['adopt'], empty?: Kind['empty']): void {
+  kinds.set(kind, { adopt, ...(empty && { empty }) })
 }
 
 /**
@@ -52,8 +57,8 @@ export abstract class SharedObject {
     hold(this.processor, this, address !== undefined)
   }
 
-  /** A thread died: what it held of this object is to be put right. Called on the root. */
-  ownerDied?(machine: number): void
+  /** The thread `machine` of processor `p` died: what it held of this object is to be put right. Called on the root. */
+  ownerDied?(machine: number, p: number): void
 }
 
 const handles = new Map<number, WeakRef<SharedObject>>()
@@ -72,9 +77,9 @@ function adopt(address: number): SharedObject {
     Atomics.sub(words, address + object.transit, 1) // this thread holds it, so it cannot go meanwhile
     return known
   }
-  const make = kinds.get(processor.memory.words[address + object.kind] as number)
-  if (make === undefined) throw new Error(`there is no shared object at ${address}`)
-  return make(address)
+  const kind = kinds.get(processor.memory.words[address + object.kind] as number)
+  if (kind === undefined) throw new Error(`there is no shared object at ${address}`)
+  return kind.adopt(address)
 }
 
 function create({ memory, machine }: Processor, kind: number, bytes: number): number {
@@ -106,27 +111,29 @@ function hold(processor: Processor, handle: SharedObject, arrives: boolean): voi
 }
 
 /** This thread holds the object no more; the last one who does so frees it. */
-function letGo({ memory, machine, p }: Processor, address: number): void {
+function letGo(processor: Processor, address: number): void {
+  const { memory, machine, p } = processor
   const { words } = memory
   lock(words, address + object.lock, machine)
   Atomics.and(words, address + object.holders + (p >> 5), ~(1 << (p & 31)))
-  const isGone = isUnheld(words, address)
-  if (isGone) words[address + object.kind] = 0
+  const kind = endIfUnheld(words, address)
   unlock(words, address + object.lock)
-  if (isGone) destroy(memory, machine, address)
+  if (kind !== 0) destroy(processor, address, kind)
 }
 
-function isUnheld(words: Int32Array, address: number): boolean {
-  return (
-    words[address + object.kind] !== 0 &&
-    words[address + object.holders] === 0 &&
-    words[address + object.holders + 1] === 0 &&
-    Atomics.load(words, address + object.transit) === 0
-  )
+/** Marks an object as gone that nobody holds and that is not on its way; its kind then, 0 otherwise. Under its lock. */
+function endIfUnheld(words: Int32Array, address: number): number {
+  const kind = words[address + object.kind] as number
+  const isHeld = words[address + object.holders] !== 0 || words[address + object.holders + 1] !== 0
+  if (isHeld || Atomics.load(words, address + object.transit) !== 0) return 0
+  words[address + object.kind] = 0
+  return kind
 }
 
-function destroy(memory: Memory, machine: number, address: number): void {
+function destroy(processor: Processor, address: number, kind: number): void {
+  const { memory, machine } = processor
   const { words } = memory
+  kinds.get(kind)?.empty?.(processor, address)
   lock(words, header.objectsLock, machine)
   const next = words[address + object.next] as number
   const before = words[address + object.before] as number
@@ -137,25 +144,23 @@ function destroy(memory: Memory, machine: number, address: number): void {
   release(memory, machine, address, words[address + object.bytes] as number)
 }
 
-/** After a death: what the dead thread held is held no more. Gives all objects that live. */
-export function objectsAfterDeath({ memory, machine }: Processor, p: number): number[] {
+/** After the death of a thread: it holds no object and waits for none any more; what else it had is put right. On the root. */
+export function repairObjects(processor: Processor, p: number, deadMachine: number): void {
+  const { memory, machine } = processor
   const { words } = memory
+  unlockDead(words, header.objectsLock, deadMachine)
   const all: number[] = []
-  const gone: number[] = []
   lock(words, header.objectsLock, machine)
   for (let at = words[header.objects] as number; at !== 0; at = words[at + object.next] as number) all.push(at)
   unlock(words, header.objectsLock)
   for (const address of all) {
-    Atomics.and(words, address + object.holders + (p >> 5), ~(1 << (p & 31)))
+    unlockDead(words, address + object.lock, deadMachine)
+    // Made while the dead one's bit is set, so that the object cannot go, and so that it is seen who held it.
+    handleAt(processor, address).ownerDied?.(deadMachine, p)
     for (const waiters of [object.waiters, object.otherWaiters])
       Atomics.and(words, address + waiters + (p >> 5), ~(1 << (p & 31)))
-    if (isUnheld(words, address)) gone.push(address)
+    Atomics.and(words, address + object.holders + (p >> 5), ~(1 << (p & 31)))
   }
-  for (const address of gone) {
-    words[address + object.kind] = 0
-    destroy(memory, machine, address)
-  }
-  return all.filter((address) => !gone.includes(address))
 }
 
 /** The handle of an object, made on this thread if need be; it counts as one that has arrived. */

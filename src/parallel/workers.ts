@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { isTypeScript } from './bodies.js'
-import { parked, polling, quiet, retired } from './doorbell.js'
+import { sleep } from '../runtime/sleep.js'
+import { polling, retired } from './doorbell.js'
 import { globalAt, header, inboxAt, mostObituaries, proc, procAt } from './layout.js'
 import type { Envelope } from './post.js'
 import type { Processor } from './processor.js'
+import { endIntent } from './ring-chan.js'
+import { handleAt, repairObjects } from './shared-object.js'
 import { unlockDead } from './spin-lock.js'
 
 /** What a worker thread is started with. */
@@ -21,6 +23,9 @@ export const startHook = Symbol.for('sluice.startWorker')
 
 /** A thread that ended this often before it could begin is not started again. */
 const mostFailedStarts = 3
+
+/** Longer than any thread is between taking a place in a channel and publishing it, unless it died there. */
+const intentMs = 100
 
 interface Thread {
   readonly worker: Worker
@@ -130,6 +135,9 @@ export class Workers {
     if (this.stopped) return
     this.threads[p] = undefined
     for (const lock of this.locks()) unlockDead(words, lock, machine)
+    words[procAt(p) + proc.running] = 0
+    this.endIntent(p)
+    repairObjects(this.root, p, machine)
     Atomics.store(words, procAt(p) + proc.machine, 0)
     const isToGo = words[procAt(p) + proc.retire] !== 0
     if (!thread.began) this.failedStarts++
@@ -146,6 +154,20 @@ export class Workers {
     words[at] = machine
     Atomics.add(words, header.deaths, 1)
     for (let p = 0; p < this.root.procs; p++) this.root.ring(p)
+  }
+
+  /** Ends what the dead one had begun in a channel. Not at once: it may be that another thread is at that very place. */
+  private endIntent(p: number): void {
+    const { words } = this.root.memory
+    const address = words[procAt(p) + proc.intent] as number
+    const position = words[procAt(p) + proc.intentPosition] as number
+    words[procAt(p) + proc.intent] = 0
+    if (address === 0) return
+    const channel = handleAt(this.root, address) // so that it lasts until then
+    void sleep(intentMs).then(() => {
+      if (endIntent(this.root.memory, channel.address, position))
+        for (let each = 0; each < this.root.procs; each++) this.root.ring(each)
+    })
   }
 
   private *locks(): Generator<number> {
@@ -169,12 +191,11 @@ function bootCode(): { code: string; tsx: boolean } {
   const own = import.meta.url
   const isFile = /\/parallel\/workers\.[jt]s$/.test(own)
   const entry = isFile ? own.replace(/workers(\.[jt]s)$/, 'worker$1') : own
-  const tsx = isTypeScript(entry) ? createRequire(own).resolve('tsx/esm/api').replace(/\.cjs$/, '.mjs') : ''
+  const tsx = isTypeScript(entry) ? asModule(createRequire(own).resolve('tsx/esm/api')) : ''
   const code = `
+globalThis[Symbol.for('${vitestHook.description}')] = ${JSON.stringify(vitestRoot())}
 const loader = ${JSON.stringify(tsx)}
 const ready = loader === '' ? Promise.resolve() : import(loader).then((tsx) => tsx.register())
-ready.then(() => import(${JSON.stringify(entry)})).then((m) => (m.startWorker ?? globalThis[Symbol.for('sluice.startWorker')])())`
+ready.then(() => import(${JSON.stringify(entry)})).then((m) => (m.startWorker ?? globalThis[Symbol.for('${startHook.description}')])())`
   return { code, tsx: tsx !== '' }
 }
-
-export { parked, quiet }

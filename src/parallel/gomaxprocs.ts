@@ -1,0 +1,31 @@
+import { ArgumentError, MisuseError } from '../runtime/errors.js'
+import { mostProcs } from './layout.js'
+import { presentProcessor, procsWanted, setProcs, stopMachine } from './machine.js'
+
+/**
+ * How many processors there are: that of the main thread, and one for each worker thread. With a number it sets it, and
+ * returns what it was. By default as many as the process may use CPUs, as its affinity and its cgroup say. Worker threads
+ * are started on first use; one that is taken away ends when it has finished what it runs. With 1, tasks run on the main
+ * thread, while it waits.
+ *
+ * Source: Go's `runtime.GOMAXPROCS`.
+ * @throws ArgumentError if it is not a whole number from 1 to 64.
+ */
+export function procs(count?: number): number {
+  const before = procsWanted()
+  if (count === undefined) return before
+  if (!Number.isInteger(count) || count < 1 || count > mostProcs)
+    throw new ArgumentError(`procs(${String(count)}): a whole number from 1 to ${mostProcs} is needed`)
+  if (presentProcessor()?.isRoot === false)
+    throw new MisuseError('procs(n) belongs to the main thread: a worker thread cannot change how many there are')
+  setProcs(count)
+  return before
+}
+
+/**
+ * Ends the worker threads and forgets what they share; the next task starts new ones. A program does not need it, since the
+ * threads end with it; a test may.
+ */
+export function stopProcs(): Promise<void> {
+  return stopMachine()
+}
