@@ -2,7 +2,14 @@
 export { type Chan, chan, nilChan, type RecvChan, type SendChan } from './runtime/chan.js'
 export type { Clock } from './runtime/clock.js'
 export { CrashError } from './runtime/crash.js'
-export { dump, goroutines, numGoroutine, schedStats } from './runtime/dump.js'
+export {
+  dump,
+  goroutines,
+  numGoroutine,
+  type ProcessorStats,
+  type ProgramStats,
+  schedStats,
+} from './runtime/dump.js'
 export {
   ArgumentError,
   Canceled,

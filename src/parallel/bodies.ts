@@ -1,6 +1,8 @@
 import { MisuseError, SluiceError } from '../runtime/errors.js'
 import { isTypeScript, loadModule, NoLoaderError } from './module-loader.js'
 
+export { noteLoader } from './module-loader.js'
+
 /** What a task runs, on the thread that runs it. */
 export type Body = (...args: never[]) => unknown
 
@@ -36,6 +38,17 @@ export function knownBody(key: string): Body | undefined {
   return bodies.get(key)
 }
 
+/**
+ * Defines a task of this library's own, in the file of its folder that is called `name`; returns its key.
+ * In a bundle that file is part of this one, which a worker thread has loaded already.
+ */
+export function defineOwnBody(name: string, body: Body): string {
+  const own = import.meta.url
+  const key = keyOf(own.replace(/bodies(?=\.[jt]s$)/, name), name)
+  bodies.set(key, body)
+  return key
+}
+
 /** The body of a task, whose module is loaded if this thread has not done so yet. */
 export async function loadBody(key: string): Promise<Body> {
   const known = bodies.get(key)
@@ -46,7 +59,7 @@ export async function loadBody(key: string): Promise<Body> {
     await modules.get(url)
   } catch (error) {
     throw new TaskNotFoundError(
-      `task '${name}': ${url} could not be loaded in a worker thread: ${text(error)}. ${remedyFor(url, error)}`,
+      `task '${name}': ${url} could not be loaded in a worker thread: ${textOf(error)}. ${remedyFor(url, error)}`,
       { cause: error },
     )
   }
@@ -60,14 +73,26 @@ export async function loadBody(key: string): Promise<Body> {
 }
 
 function remedyFor(url: string, error: unknown): string {
-  const { code } = (error ?? {}) as { code?: string }
-  if (isTypeScript(url) && (code === 'MODULE_NOT_FOUND' || code === 'ERR_UNKNOWN_FILE_EXTENSION'))
+  if (error instanceof NoLoaderError || (isTypeScript(url) && readsNoTypeScript(error)))
     return 'A worker thread needs a loader for TypeScript: install tsx (npm install -D tsx), or compile the module'
-  if (/vitest/i.test(text(error)))
+  if (/^Vitest\b|\bvi\.mock\b/.test(textOf(error)))
     return 'Define tasks in a module of their own, not in a test file: worker threads load it outside the test runner'
   return 'Its top level runs in every worker thread: keep it free of what only the main thread can do'
 }
 
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** How Node's own type stripping fails at what it does not do: enums, `./x.js` that means x.ts, no ending at all. */
+function readsNoTypeScript(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: string }
+  return (
+    code === 'ERR_UNKNOWN_FILE_EXTENSION' ||
+    code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ||
+    code === 'ERR_INVALID_TYPESCRIPT_SYNTAX' ||
+    (code === 'ERR_MODULE_NOT_FOUND' && /'[^']*[/\\][^']*'/.test(textOf(error)))
+  )
+}
+
+/** The first line: Node appends where it was required from, Vitest its advice. All of it is in the cause. */
+function textOf(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  return line.replace(/\.$/, '')
 }

@@ -41,6 +41,13 @@ export class Scratch {
     }
   }
 
+  /** Gives its own memory back. */
+  free(): void {
+    const { memory, machine } = this.processor
+    release(memory, machine, this.at, 64)
+    release(memory, machine, this.landing, 64)
+  }
+
   /** Copies what was written last to a cell, where somebody will read it. */
   copyTo(to: number): void {
     const { words, at, used } = this

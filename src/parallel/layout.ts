@@ -30,6 +30,8 @@ export const header = {
   monitorBell: 7,
   /** 1 while the root sleeps and keeps its process alive, in case somebody who is awake wakes it. */
   rootHolds: 8,
+  /** Counts the requests for a dump of all threads. */
+  dumpRequest: 11,
   /** Lock of the list of shared objects, and its first, as a word address; see shared-object.ts. */
   objectsLock: 9,
   objects: 10,
@@ -68,6 +70,8 @@ export const proc = {
   parks: 7,
   /** Raised by others, with Atomics, when a call that it runs is to stop. */
   cancels: 8,
+  /** Node's id of the thread: 0 is the main thread. */
+  thread: 9,
   /** Plain writes: the channel in whose ring this thread has begun to change a cell, as a word address, and the position
    * with its lowest bit set for a receive; 0 when it has ended. What a thread that died did not end, the root ends. */
   intent: 10,
@@ -80,6 +84,9 @@ export const proc = {
   goroutine: 18,
   /** Plain write: the name of the task that runs, as its number in the table of names, plus 1; 0 for none. */
   task: 19,
+  /** The last request for a dump that it answered, and where the answer lies in the heap. */
+  dumpAnswered: 22,
+  dump: 23,
   /** Plain write, a float64 (two words, so an even address): when the clock was last read, in ms since the epoch. */
   beat: 20,
   /** Head of the local run queue; moved by whoever takes, with compareExchange. */

@@ -147,9 +147,10 @@ function configOf(root: string): string | undefined {
   return files.find((file) => existsSync(file))
 }
 
-/** Vitest leaves what is installed to Node. */
+/** Vitest leaves what is installed to Node; and this library, which may be linked, runs on this thread already. */
 function isSource(url: string): boolean {
-  return url.startsWith('file:') && !url.includes('/node_modules/')
+  const own = new URL('../', import.meta.url).href
+  return url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(own)
 }
 
 // ---- finding what is installed

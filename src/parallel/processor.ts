@@ -1,3 +1,6 @@
+import { Dependent } from '../context/cancel.js'
+import type { Context } from '../context/context.js'
+import type { Ending as ContextEnding } from '../context/ending.js'
 import { Canceled } from '../runtime/errors.js'
 import { isThenable, launch } from '../runtime/go.js'
 import type { Goroutine, Joiner } from '../runtime/goroutine.js'
@@ -23,6 +26,7 @@ import {
 } from './call-slot.js'
 import { Doorbell, parked, quiet } from './doorbell.js'
 import { Heart } from './heart.js'
+import { inspectAll, inspectNone, writeDump } from './inspection.js'
 import {
   globalAt,
   globalLength,
@@ -42,6 +46,7 @@ import { LockedRing } from './locked-ring.js'
 import type { Names } from './names.js'
 import { Payloads } from './payloads.js'
 import type { Post } from './post.js'
+import { contextsAmong } from './remote-context.js'
 import { RunQueue, StealOrder } from './run-queue.js'
 import type { SharedCodec } from './shared-object.js'
 import { WorkerDied } from './worker-died.js'
@@ -51,13 +56,16 @@ export interface Call extends Linked {
   /** The task, as its number in the table of names. */
   readonly task: number
   readonly args: unknown
-  /** The only processor that may run it; -1 for any. */
+  /** The only processor that may run it; -1 for any, or `elsewhere`. */
   readonly pin: number
   readonly flags: number
   /** Its slot; 0 while it waits for one. */
   number: number
   settle(failed: boolean, value: unknown): void
 }
+
+/** Any processor but that of the caller, if there is another one. */
+export const elsewhere = -2
 
 /** Something of this thread that waits for what other threads do, and looks again whenever one of them rings. */
 export interface Watch {
@@ -78,6 +86,7 @@ const globalEvery = 61
 /** Finished calls that wait at most for their caller to be told. */
 const mostUntold = 16
 const mostUntoldMs = 0.05
+const port = 'MessagePort'
 /** A thread that sleeps hard turns its event loop so often, for what does not keep it alive. */
 const hardSleepMs = 100
 
@@ -99,6 +108,10 @@ export class Processor {
   hold: ((on: boolean) => void) | undefined = undefined
   /** Set while a goroutine has the thread for itself: no other task begins; see lock-thread.ts. */
   lockedBy: Goroutine<unknown> | undefined = undefined
+  /** Ends this thread, on a worker. */
+  leave: (() => void) | undefined = undefined
+  /** No task begins on this thread any more. */
+  private isSpoilt = false
   private readonly words: Int32Array
   private readonly at: number
   private readonly payloads: Payloads
@@ -130,7 +143,8 @@ export class Processor {
   private heardCancels = 0
   private heardDeaths: number
   private lastWorkMs = 0
-  private ownResources: string | undefined = undefined
+  /** The ports by which the root reaches this thread. */
+  private ownPorts = 0
 
   constructor(
     readonly memory: Memory,
@@ -160,6 +174,8 @@ export class Processor {
     this.scheduler.onIdle = () => this.idle()
     this.scheduler.onTurn = () => this.beginTurn()
     this.heart.start()
+    this.ownPorts = process.getActiveResourcesInfo().filter((name) => name === port).length
+    inspectAll(this)
     this.schedule()
   }
 
@@ -168,6 +184,7 @@ export class Processor {
     this.scheduler.onIdle = undefined
     this.scheduler.onTurn = undefined
     this.heart.stop()
+    inspectNone()
     this.bell.getUp()
   }
 
@@ -240,7 +257,7 @@ export class Processor {
     const { words } = this
     const at = slotAt(number)
     words[at + slot.task] = call.task
-    words[at + slot.pin] = call.pin + 1
+    words[at + slot.pin] = (call.pin === elsewhere ? this.someProcessor() : call.pin) + 1
     words[at + slot.flags] = call.flags
     words[at + slot.cancel] = 0
     words[at + slot.serial] = ((words[at + slot.serial] as number) + 1) | 0
@@ -259,7 +276,7 @@ export class Processor {
 
   /** What only a message can carry goes to one processor, chosen now. */
   private postArgs(call: Call, number: number): void {
-    const target = call.pin === -1 ? this.someProcessor() : call.pin
+    const target = call.pin < 0 ? this.someProcessor() : call.pin
     this.words[slotAt(number) + slot.pin] = target + 1
     this.payloads.post(number, call.args, target)
   }
@@ -364,7 +381,7 @@ export class Processor {
 
   /** Whether another task may begin on this thread now. */
   private get isOpen(): boolean {
-    return this.lockedBy === undefined && this.loading === 0
+    return this.lockedBy === undefined && this.loading === 0 && !this.isSpoilt
   }
 
   private findTask(): number {
@@ -494,16 +511,27 @@ export class Processor {
     }
     heart.endTask()
     if (typeof result === 'object' && result !== null && (isRoutine(result) || isThenable(result)))
-      this.goOn(number, body, result)
+      this.goOn(number, body, result, args)
     else this.end(number, false, result)
   }
 
   /** The body waits: it goes on as a goroutine of this thread. */
-  private goOn(number: number, body: Body, result: Routine<unknown> | PromiseLike<unknown>): void {
+  private goOn(
+    number: number,
+    body: Body,
+    result: Routine<unknown> | PromiseLike<unknown>,
+    args: readonly unknown[],
+  ): void {
     const routine = isRoutine(result) ? result : waitFor(result)
     const g = launch(this.scheduler, routine, body as GoFunction, goOnAbove)
+    const bounds = contextsAmong(args).map((ctx) => new CancelWith(g, ctx))
     g.flags |= HANDLED
-    g.addJoiner(new Ending(g, () => this.ended(number, g)))
+    g.addJoiner(
+      new Ending(() => {
+        for (const bound of bounds) bound.stop()
+        this.ended(number, g)
+      }),
+    )
     this.running.set(number, g)
   }
 
@@ -514,11 +542,13 @@ export class Processor {
     else this.end(number, false, result.value)
     this.schedule()
     this.tell()
-    this.goroutineEnded?.(g)
+    if (g === this.lockedBy) {
+      // It leaves the thread in a state that nobody else should meet: another one takes its place.
+      if (this.isRoot) this.lockedBy = undefined
+      else this.isSpoilt = true
+    }
+    if (this.isSpoilt && this.running.size === 0) this.leave?.()
   }
-
-  /** Told of the end of goroutines that were tasks; see lock-thread.ts. */
-  goroutineEnded: ((g: Goroutine<unknown>) => void) | undefined = undefined
 
   private end(number: number, failed: boolean, value: unknown): void {
     const { words } = this
@@ -610,6 +640,7 @@ export class Processor {
     this.heardBell = Atomics.load(words, at + proc.bell)
     if (this.queues.length < this.procs) this.refresh()
     let found = this.post.receive()
+    this.answerDump()
     const cancels = Atomics.load(words, at + proc.cancels)
     if (cancels !== this.heardCancels) {
       this.heardCancels = cancels
@@ -619,6 +650,11 @@ export class Processor {
     }
     for (const watch of this.watches) found = watch.look() || found
     return found
+  }
+
+  /** Writes this thread's dump if somebody has asked for it. */
+  answerDump(): void {
+    if (this.words[header.dumpRequest] !== this.words[this.at + proc.dumpAnswered]) writeDump(this)
   }
 
   /** Looks for a while without giving the event loop its turn; true if something came. */
@@ -685,7 +721,11 @@ export class Processor {
   private park(): void {
     const { words, at } = this
     this.tell()
-    if (words[at + proc.retire] !== 0 && this.retire?.() === true) return
+    if (words[at + proc.retire] !== 0 && this.isIdle && this.leave !== undefined) {
+      this.handOver()
+      this.leave()
+      return
+    }
     const hard = !this.isRoot && this.hasNothingOfItsOwn
     if (this.bell.lieDown(hard ? quiet : parked, () => this.hasWork)) {
       this.schedule()
@@ -695,9 +735,6 @@ export class Processor {
     if (hard) this.sleepHard()
     else this.sleepSoft()
   }
-
-  /** Called when it is to retire and has nothing to do; true if it does. */
-  retire: (() => boolean) | undefined = undefined
 
   private sleepHard(): void {
     if (this.words[header.rootHolds] === 1) this.ring(0)
@@ -740,9 +777,12 @@ export class Processor {
 
   /** True when nothing of this thread's own can happen: no timer, no socket, no goroutine that is ready. */
   private get hasNothingOfItsOwn(): boolean {
-    const resources = process.getActiveResourcesInfo().join()
-    this.ownResources ??= resources
-    return resources === this.ownResources && this.scheduler.stats().runnable === 0
+    const resources = process.getActiveResourcesInfo()
+    return (
+      resources.length <= this.ownPorts &&
+      resources.every((name) => name === port) &&
+      this.scheduler.stats().runnable === 0
+    )
   }
 
   get allOthersQuiet(): boolean {
@@ -828,6 +868,11 @@ export class Processor {
     this.order = new StealOrder(this.queues.length)
   }
 
+  /** Tasks in the global queue. */
+  get globalLength(): number {
+    return this.global.length
+  }
+
   get queuesOfAll(): readonly RunQueue[] {
     return this.queues
   }
@@ -838,9 +883,13 @@ export class Processor {
     return -1
   }
 
+  /** Another processor: one that has nothing to do if there is one, else each in turn; the root's only if there is no other. */
   private someProcessor(): number {
-    const others = this.procs - 1
-    return others === 0 ? 0 : 1 + (this.random++ % others)
+    const { procs, p } = this
+    for (let other = procs - 1; other > 0; other--) if (other !== p && this.bellOf(other).isFree) return other
+    if (procs <= 2) return procs - 1 === p ? 0 : procs - 1
+    const turn = 1 + (this.random++ % (procs - 1))
+    return turn !== p ? turn : 1 + (turn % (procs - 1))
   }
 
   private indexOf(number: number): number {
@@ -862,10 +911,27 @@ class Ending implements Joiner {
   before: Linked | undefined = undefined
   after: Linked | undefined = undefined
 
+  constructor(readonly settle: () => void) {}
+}
+
+/** Cancels a task that waits when a context among its arguments ends, unless that very end is what it waited for. */
+class CancelWith extends Dependent {
   constructor(
-    readonly goroutine: Goroutine<unknown>,
-    readonly settle: () => void,
-  ) {}
+    private readonly goroutine: Goroutine<unknown>,
+    ctx: Context,
+  ) {
+    super()
+    this.follow(ctx)
+  }
+
+  override end(ending: ContextEnding): void {
+    // Those who wait for the context are told first: a goroutine among them is runnable by now.
+    if (this.goroutine.state === 'waiting') this.goroutine.cancel(ending.cause)
+  }
+
+  stop(): void {
+    this.leave()
+  }
 }
 
 function isRoutine(value: object): value is Routine<unknown> {

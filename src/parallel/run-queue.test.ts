@@ -179,17 +179,17 @@ describe('a run queue among threads', () => {
   )
 
   it('RT15: a queue that is never empty is never seen empty', { timeout: 30_000 }, async () => {
-    const { memory, own, global } = fixture()
+    const { memory, own, other, global } = fixture()
     const block = new SharedArrayBuffer(1024)
     own.putNext(1, global)
-    own.publish()
     const [looks] = await onThreads(memory, block, [['observer']], (words) => {
       const untilMs = performance.now() + 1500
-      // Between the two steps the entry moves from runnext to the tail, or back.
       for (let i = 0; performance.now() < untilMs; i++) {
-        own.putNext(2 + (i & 1), global)
+        own.putNext(2 + (i & 1), global) // the earlier one goes to the tail
         own.publish()
-        own.take()
+        own.take() // runnext is empty, the earlier one is at the tail
+        own.putNext(2 + (i & 1), global)
+        other.stealFrom(own, false) // the tail is empty, runnext is not
       }
       Atomics.store(words, control.stop, 1)
     })

@@ -1,13 +1,18 @@
 import { createRequire } from 'node:module'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { isMainThread, MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads'
+import { debugSetting } from '../runtime/debug.js'
+import { complain } from '../runtime/host.js'
 import { sleep } from '../runtime/sleep.js'
 import { polling, retired } from './doorbell.js'
 import { globalAt, header, inboxAt, mostObituaries, proc, procAt } from './layout.js'
+import { asModule, isTypeScript, vitestHook, vitestRoot } from './module-loader.js'
 import type { Envelope } from './post.js'
 import type { Processor } from './processor.js'
 import { endIntent } from './ring-chan.js'
 import { handleAt, repairObjects } from './shared-object.js'
 import { unlockDead } from './spin-lock.js'
+import { tellStall } from './stalls.js'
+import { ringMonitor, type Stall } from './sysmon.js'
 
 /** What a worker thread is started with. */
 export interface WorkerData {
@@ -16,6 +21,13 @@ export interface WorkerData {
   readonly machine: number
   /** True where tsx reads its modules. */
   readonly tsx: boolean
+}
+
+/** What the monitor's thread is started with. */
+export interface MonitorData {
+  readonly monitor: true
+  readonly buffer: SharedArrayBuffer
+  readonly schedTraceMs: number | undefined
 }
 
 /** The name under which a bundle, which has no file of its own for workers, offers how to start one. */
@@ -39,6 +51,7 @@ interface Thread {
 export class Workers {
   private readonly threads: (Thread | undefined)[] = []
   private readonly anchor: MessagePort
+  private monitor: Worker | undefined = undefined
   private failedStarts = 0
   private stopped = false
 
@@ -49,7 +62,30 @@ export class Workers {
   }
 
   start(): void {
+    const { words } = this.root.memory
+    words[procAt(0) + proc.thread] = isMainThread ? 0 : threadId
     for (let p = 1; p < this.root.procs; p++) this.startThread(p)
+    // Behind the first worker, which somebody waits for.
+    if (this.root.procs === 1) this.startMonitor()
+  }
+
+  private startMonitor(): void {
+    if (this.monitor !== undefined || this.stopped) return
+    const { buffer } = this.root.memory
+    const trace = Number(debugSetting('schedtrace'))
+    const sluice: MonitorData = { monitor: true, buffer, schedTraceMs: trace > 0 ? trace : undefined }
+    const monitor = new Worker(bootCode().code, {
+      eval: true,
+      workerData: { sluice },
+      name: 'sluice sysmon',
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+    })
+    monitor.unref()
+    monitor.on('message', ({ stall }: { stall?: Stall }) => {
+      if (stall !== undefined) tellStall(stall)
+    })
+    monitor.on('error', (error) => complain(`sluice: the monitor thread ended: ${String(error)}`))
+    this.monitor = monitor
   }
 
   /** The worker threads that live now. */
@@ -92,9 +128,9 @@ export class Workers {
     this.stopped = true
     const { words } = this.root.memory
     Atomics.store(words, header.stopped, 1)
-    Atomics.notify(words, header.stopped)
+    ringMonitor(this.root.memory)
     this.anchor.close()
-    await Promise.all(this.threads.map((thread) => thread?.worker.terminate()))
+    await Promise.all([this.monitor, ...this.threads.map((thread) => thread?.worker)].map((each) => each?.terminate()))
   }
 
   private startThread(p: number): void {
@@ -113,6 +149,7 @@ export class Workers {
       if ('began' in message) {
         thread.began = true
         this.failedStarts = 0
+        this.startMonitor()
       } else this.carryOn(message)
     })
     worker.on('error', (error) => {

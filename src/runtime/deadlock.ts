@@ -1,6 +1,6 @@
 import { suspected } from './forgotten.js'
 import type { Goroutine } from './goroutine.js'
-import { dumpOf } from './dump.js'
+import { dumpOf, others } from './dump.js'
 import { endProcess } from './crash.js'
 import { FatalError } from './errors.js'
 import { hostProcess } from './host.js'
@@ -43,5 +43,5 @@ function deadlockReport(root: Goroutine<unknown>): string {
 
 /** The stack of every goroutine, and operations whose `yield*` may be missing. */
 export function deadlockDetails(of: Scheduler): string {
-  return [dumpOf(of.goroutines()), ...suspected()].filter((part) => part !== '').join('\n\n')
+  return [dumpOf(of.goroutines()), ...(others.dump?.() ?? []), ...suspected()].filter((part) => part !== '').join('\n\n')
 }

@@ -15,20 +15,60 @@ export function numGoroutine(): number {
   return schedulers().reduce((sum, each) => sum + each.live, 0)
 }
 
-/** What this thread's scheduler has done so far. */
-export function schedStats(): SchedStats {
-  return scheduler().stats()
+/** One processor of a program that uses every core. */
+export interface ProcessorStats {
+  /** 0 is the main thread's. */
+  readonly id: number
+  /** Number of the worker thread that runs it; a replacement has another one. 0 while there is none. */
+  readonly worker: number
+  readonly state: 'running' | 'spinning' | 'idle' | 'retired'
+  /** Tasks in its run queue. */
+  readonly queued: number
+  /** Tasks that it has begun. */
+  readonly taken: number
+  /** How often it stole from another one. */
+  readonly stolen: number
+  /** How often it went to sleep. */
+  readonly parks: number
+}
+
+/** What this thread's scheduler has done so far, and what all processors do where sluice/parallel is in use. */
+export interface ProgramStats extends SchedStats {
+  /** Processors, as `procs()` says; 1 where only this thread is used. */
+  readonly gomaxprocs: number
+  /** Tasks in the global queue. */
+  readonly runQueue: number
+  /** Steps that kept a thread for too long; see `onStall`. */
+  readonly stalls: number
+  readonly processors: readonly ProcessorStats[]
+}
+
+/** The other threads of the program, where there are some; set by sluice/parallel. */
+export const others: {
+  stats: (() => Omit<ProgramStats, keyof SchedStats>) | undefined
+  dump: (() => string[]) | undefined
+} = { stats: undefined, dump: undefined }
+
+/** What the scheduler of this thread has done so far, and the processors of all threads. */
+export function schedStats(): ProgramStats {
+  const here = { gomaxprocs: 1, runQueue: 0, stalls: 0, processors: [] }
+  return { ...scheduler().stats(), ...(others.stats?.() ?? here) }
 }
 
 // Taking one stack costs 40 µs, so a dump of very many would stop the program: the rest is counted.
 const mostStacks = 10_000
 
 /**
- * The stack of every goroutine, in Go's layout: id, state or wait reason, how long it has waited, where it stands and
+ * The stack of every goroutine, of all threads, in Go's layout: id, state or wait reason, how long it has waited, where it stands and
  * where it was created. A parked goroutine is resumed for a moment by a probe that its operation answers with the
  * stack, so nothing has to be recorded when it parks.
  */
 export function dump(): string {
+  return [dumpHere(), ...(others.dump?.() ?? [])].join('\n\n')
+}
+
+/** The goroutines of this thread. */
+export function dumpHere(): string {
   return dumpOf(goroutines())
 }
 
