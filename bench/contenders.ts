@@ -25,12 +25,13 @@ export class Contender {
   }
 
   /** The figures of one process. */
-  measure(way: string, { id, batch = 1 }: BenchCase, n: number): number[] {
+  measure(way: string, { id, batch = 1, threads }: BenchCase, n: number): number[] {
     const command = this.commands[way] ?? []
     const count = Math.ceil(n / this.lessWork / batch) * batch
     // A million parked goroutines are not worth repeating in one process: the second time is another program.
     const once = id.startsWith('parked')
-    const [program = '', ...args] = [...(once ? command.filter((word) => !pinned.includes(word)) : command)]
+    const free = once || threads !== undefined
+    const [program = '', ...args] = [...(free ? command.filter((word) => !pinned.includes(word)) : command)]
     const output = execFileSync(program, [...args, id, String(count), once ? '1' : String(this.rounds)], {
       encoding: 'utf8',
       cwd: file('.'),
@@ -45,6 +46,7 @@ export const ours = 'sluice'
 
 const programs = [
   ours,
+  'sluice-parallel',
   'no-pool',
   'async-await',
   'effect',
@@ -52,6 +54,9 @@ const programs = [
   'lesomnus-channel',
   'async-mutex',
   'p-limit',
+  'piscina',
+  'tinypool',
+  'poolifier',
 ]
 const slow: Record<string, number> = {
   effection: 100,
@@ -59,10 +64,23 @@ const slow: Record<string, number> = {
   'async-mutex': 10,
   'lesomnus-channel': 10,
   'p-limit': 5,
+  piscina: 10,
+  tinypool: 10,
+  poolifier: 10,
 }
 const packages: Record<string, string> = { 'lesomnus-channel': '@lesomnus/channel' }
 /** Written here; the other programs need their package. */
-const written = new Set(['sluice', 'no-pool', 'async-await'])
+const written = new Set(['sluice', 'sluice-parallel', 'no-pool', 'async-await'])
+/** The settings that were the best of those tried, each in some case; the best of them counts. */
+const poolSettings: Record<string, readonly string[]> = {
+  piscina: [
+    'threads=1,concurrent=256,atomics=sync',
+    'threads=1,concurrent=256,atomics=async',
+    'threads=1,concurrent=256,atomics=disabled',
+  ],
+  tinypool: ['threads=1,concurrent=256', 'threads=2,concurrent=128'],
+  poolifier: ['threads=1', 'threads=2'],
+}
 
 export const contenders = new Map<string, Contender>()
 
@@ -86,17 +104,33 @@ export async function buildPrograms(): Promise<void> {
       target: 'es2022',
       logLevel: 'error',
     })
-    const node = [process.execPath, '--expose-gc', '--min-semi-space-size=16', `.build/${name}.mjs`]
-    contenders.set(name, new Contender(name, { node: [...pinned, ...node] }, slow[name] ?? 1, 7))
+    addProgram(name)
   }
   buildGo()
 }
 
+function addProgram(name: string): void {
+  const node = [...pinned, process.execPath, '--expose-gc', '--min-semi-space-size=16', `.build/${name}.mjs`]
+  const settings = poolSettings[name]?.map((each) => [each, ['env', `SETTINGS=${each}`, ...node]])
+  const ways = settings === undefined ? { node } : Object.fromEntries(settings)
+  if (name !== 'sluice-parallel') {
+    contenders.set(name, new Contender(name, ways, slow[name] ?? 1, 7))
+    return
+  }
+  contenders.set(name, new Contender(ours, ways, 1, 7))
+  const alone = { 'one processor': ['env', 'PROCS=1', ...node] }
+  contenders.set('one-processor', new Contender('one processor', alone, 1, 7))
+}
+
 function buildGo(): void {
-  const go = spawnSync('go', ['build', '-o', file('.build/go-peer'), file('peers/go/main.go')], {
-    env: { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode' },
-    encoding: 'utf8',
-  })
+  const go = spawnSync(
+    'go',
+    ['build', '-o', file('.build/go-peer'), file('peers/go/main.go'), file('peers/go/parallel.go')],
+    {
+      env: { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode' },
+      encoding: 'utf8',
+    },
+  )
   if (go.status !== 0) {
     const why = go.error === undefined ? go.stderr.trim().split('\n').at(-1) : 'it is not installed'
     console.error(`bench: go is left out (${why}); \`npm run bench:peers\` installs it`)
@@ -105,6 +139,9 @@ function buildGo(): void {
   const peer = file('.build/go-peer')
   const ways = { [`GOMAXPROCS=${cpus().length}`]: [peer], 'GOMAXPROCS=1': ['env', 'GOMAXPROCS=1', peer] }
   contenders.set('go', new Contender('go', ways, 1, 5))
+  // Where the case is about two threads, one would be another case.
+  const two = { 'GOMAXPROCS=2': ['env', 'GOMAXPROCS=2', peer] }
+  contenders.set('go-on-two', new Contender('go', two, 1, 5))
 }
 
 /** The programs import `sluice` as users do: the built package. Installing the peers makes the same link. */

@@ -2,12 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { buildPrograms, type Contender, contenders, machine, ours } from './contenders.js'
+import { parallel } from './suites/parallel.js'
 import { pool } from './suites/pool.js'
 import { runtime } from './suites/runtime.js'
 import type { BenchCase } from './suites/suite.js'
 import { type Row, textTable } from './table.js'
 
-const suites: Record<string, readonly BenchCase[]> = { runtime, pool }
+const suites: Record<string, readonly BenchCase[]> = { runtime, parallel, pool }
 const options = {
   json: { type: 'boolean', default: false },
   smoke: { type: 'boolean', default: false },
@@ -51,13 +52,13 @@ interface Lane {
 
 /** One case: a process for each contender and each way to run it, each round, one after the other in turn. */
 function measure(bench: BenchCase, rounds: number, smoke: boolean): Row {
-  const { name, unit, n, peers, targets } = bench
-  const racing = ['sluice', ...peers].map((peer) => contenders.get(peer)).filter((each) => each !== undefined)
+  const { name, unit, n, program = ours, peers, targets } = bench
+  const racing = [program, ...peers].map((peer) => contenders.get(peer)).filter((each) => each !== undefined)
   const lanes = racing.flatMap((contender) =>
     contender.ways.map((way): Lane => ({ contender, way, figures: [] })),
   )
   const failed = new Set<Contender>()
-  const count = smoke ? Math.max(10_000, Math.ceil(n / 100)) : n
+  const count = smoke ? Math.min(n, Math.max(10_000, Math.ceil(n / 100))) : n
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`\r\u001b[K${name}: round ${round} of ${rounds}`)
     for (const lane of lanes)

@@ -8,9 +8,13 @@ export interface BenchCase {
   readonly n: number
   /** The work is done in batches of so many; a count is rounded up to whole ones. */
   readonly batch?: number
+  /** Several threads do the work: nobody is pinned to a core. */
+  readonly threads?: 2
+  /** Our program, where it is not `sluice`. */
+  readonly program?: 'sluice-parallel'
   readonly peers: readonly Peer[]
-  /** The most that ours may be of a peer's figure; or of its own unit, for `absolute`. */
-  readonly targets: Partial<Record<Peer | 'absolute', number>>
+  /** The most that ours may be of the figure of a peer, by its name in the table; or of its own unit, for `absolute`. */
+  readonly targets: Partial<Record<Peer | 'one processor' | 'absolute', number>>
   /** What both sides do, where the name alone could mislead. */
   readonly note?: string
 }
@@ -24,3 +28,8 @@ export type Peer =
   | 'async-mutex'
   | 'p-limit'
   | 'no-pool'
+  | 'piscina'
+  | 'tinypool'
+  | 'poolifier'
+  | 'go-on-two'
+  | 'one-processor'

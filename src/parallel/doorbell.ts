@@ -19,6 +19,8 @@ export const parked = 2
 export const quiet = 3
 /** Takes no part. */
 export const retired = 4
+/** Sleeps, and takes no tasks when it is woken: it loads a module, or a goroutine has locked its thread. */
+export const closed = 5
 
 export class Doorbell {
   private readonly words: Int32Array
@@ -44,11 +46,11 @@ export class Doorbell {
     this.getUp()
   }
 
-  /** Calls back once when this processor is woken. The event loop is not kept alive by that. */
-  listen(woken: () => void): void {
-    const wait = Atomics.waitAsync(this.words, this.at, parked)
+  /** Calls back once when this processor, which sleeps as `how`, is woken. The event loop is not kept alive by that. */
+  listen(how: number, woken: () => void): void {
+    const wait = Atomics.waitAsync(this.words, this.at, how)
     if (wait.async) void wait.value.then(woken)
-    else queueMicrotask(woken)
+    else void Promise.resolve().then(woken)
   }
 
   /** Awake by itself. Ends a `listen` that is still on. */
@@ -58,7 +60,7 @@ export class Doorbell {
 
   get sleeps(): boolean {
     const state = this.words[this.at] as number
-    return state === parked || state === quiet
+    return state === parked || state === quiet || state === closed
   }
 
   /** What others see of this processor while it is awake. */
@@ -92,7 +94,7 @@ export class Doorbell {
   private wakeAs(state: number): boolean {
     const { words, at } = this
     const now = Atomics.load(words, at)
-    if (now !== parked && now !== quiet) return false
+    if (now !== parked && now !== quiet && (now !== closed || state === polling)) return false
     return Atomics.compareExchange(words, at, now, state) === now
   }
 }

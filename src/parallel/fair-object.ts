@@ -1,4 +1,3 @@
-import { badgeAt, badgeOf, isAlive, processorOf } from './badge.js'
 import { object } from './shared-object.js'
 import { type SharedWait, WaitingObject } from './shared-waiting.js'
 
@@ -25,8 +24,8 @@ const patienceMs = 1
  * Sources: Go's sync.Mutex (normal and starvation mode); Dice, Marathe, Shavit, "Lock Cohorting", PPoPP 2012.
  */
 export abstract class FairObject extends WaitingObject {
-  protected readonly badge: number
-  /** Word address of the heir's badge; 0 in it when there is none. */
+  /** This thread as an heir: its processor's number plus 1, since 0 is nobody. */
+  private readonly asHeir: number
   private readonly heirAt: number
   private readonly bitsAt: number
   private isStarving = false
@@ -34,7 +33,7 @@ export abstract class FairObject extends WaitingObject {
   /** @param heir the heir's word, counted from the beginning of the object. */
   protected constructor(kind: number, address: number | undefined, bytes: number, heir: number) {
     super(kind, address, bytes)
-    this.badge = badgeOf(this.processor)
+    this.asHeir = this.processor.p + 1
     this.heirAt = this.address + heir
     this.bitsAt = this.address + object.otherWaiters
   }
@@ -42,13 +41,13 @@ export abstract class FairObject extends WaitingObject {
   /** Whether this thread may take what is free. */
   protected get isOurTurn(): boolean {
     const heir = Atomics.load(this.words, this.heirAt)
-    return heir === 0 || heir === this.badge || this.buryHeir(heir)
+    return heir === 0 || heir === this.asHeir
   }
 
   /** Something was set free, or was passed on on this thread: others may have it, or see that they starve. */
   protected ring(): void {
     const heir = Atomics.load(this.words, this.heirAt)
-    if (heir !== 0 && heir !== this.badge) this.processor.ring(processorOf(heir))
+    if (heir !== 0 && heir !== this.asHeir) this.processor.ring(heir - 1)
     else if (this.othersWait) this.ringWaiters()
   }
 
@@ -72,42 +71,38 @@ export abstract class FairObject extends WaitingObject {
 
   /** True if this thread has become the heir. */
   private starve(): boolean {
-    const { words, heirAt, badge, processor } = this
+    const { words, heirAt, asHeir, processor } = this
     if (!this.isStarving) {
       this.isStarving = true
       Atomics.or(words, this.bitsAt + (processor.p >> 5), 1 << (processor.p & 31))
     }
-    return Atomics.compareExchange(words, heirAt, 0, badge) === 0
+    return Atomics.compareExchange(words, heirAt, 0, asHeir) === 0
   }
 
   private starveNoMore(): void {
     if (!this.isStarving) return
     this.isStarving = false
     this.clearBit(this.processor.p)
-    if (this.bequeath(this.badge) && this.hasMore) this.ring()
+    if (this.bequeath() && this.hasMore) this.ring()
   }
 
-  /** Names the next heir instead of `last`; false if that one is not the heir. */
-  private bequeath(last: number): boolean {
-    const { words, heirAt } = this
-    for (let heir = last; ; ) {
+  /** Names the next heir instead of this thread; false if it is not the heir. */
+  private bequeath(): boolean {
+    const { words, heirAt, asHeir } = this
+    for (let heir = asHeir; ; ) {
       const next = this.nextStarving()
-      if (Atomics.compareExchange(words, heirAt, heir, next) !== heir) return heir !== last
+      if (Atomics.compareExchange(words, heirAt, heir, next) !== heir) return heir !== asHeir
       if (next === 0) return true
-      this.processor.ring(processorOf(next))
-      if (this.starves(processorOf(next))) return true
+      this.processor.ring(next - 1)
+      if (this.starves(next - 1)) return true
       heir = next
     }
   }
 
-  /** The next one in turn, beginning behind this thread; 0 if no other one starves. */
+  /** The next one in turn, beginning behind this thread, as an heir; 0 if no other one starves. */
   private nextStarving(): number {
     const { procs, p } = this.processor
-    for (let i = 1; i < procs; i++) {
-      const other = (p + i) % procs
-      const badge = this.starves(other) ? badgeAt(this.words, other) : undefined
-      if (badge !== undefined) return badge
-    }
+    for (let i = 1; i < procs; i++) if (this.starves((p + i) % procs)) return ((p + i) % procs) + 1
     return 0
   }
 
@@ -119,19 +114,9 @@ export abstract class FairObject extends WaitingObject {
     Atomics.and(this.words, this.bitsAt + (p >> 5), ~(1 << (p & 31)))
   }
 
-  /** True if the heir is dead, and there is none any more. */
-  private buryHeir(heir: number): boolean {
-    if (isAlive(this.words, heir)) return false
-    Atomics.compareExchange(this.words, this.heirAt, heir, 0)
-    return this.isOurTurn
-  }
-
-  /** The thread of processor `p` has died: it starves no more, and neither inherits nor has its successor do so. */
+  /** The thread of processor `p` has died: it neither starves nor inherits, nor does the one that takes its place. */
   protected forget(p: number): void {
     this.clearBit(p)
-    const heir = Atomics.load(this.words, this.heirAt)
-    if (heir === 0 || processorOf(heir) !== p) return
-    Atomics.compareExchange(this.words, this.heirAt, heir, 0)
-    this.waiters.ringAll()
+    if (Atomics.compareExchange(this.words, this.heirAt, p + 1, 0) === p + 1) this.waiters.ringAll()
   }
 }

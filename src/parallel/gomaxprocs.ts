@@ -1,10 +1,11 @@
-import { ArgumentError, MisuseError } from '../runtime/errors.js'
+import { ArgumentError } from '../runtime/errors.js'
 import { mostProcs } from './layout.js'
-import { presentProcessor, procsWanted, setProcs, stopMachine } from './machine.js'
+import { presentProcessor } from './current.js'
+import { procsWanted, setProcs, stopMachine } from './machine.js'
 
 /**
  * How many processors there are: that of the main thread, and one for each worker thread. With a number it sets it, and
- * returns what it was. By default as many as the process may use CPUs, as its affinity and its cgroup say. Worker threads
+ * returns what it was. By default as many as the process may use CPUs, as its affinity and its cgroup say. In a worker thread it only tells. Worker threads
  * are started on first use; one that is taken away ends when it has finished what it runs. With 1, tasks run on the main
  * thread, while it waits.
  *
@@ -16,9 +17,8 @@ export function procs(count?: number): number {
   if (count === undefined) return before
   if (!Number.isInteger(count) || count < 1 || count > mostProcs)
     throw new ArgumentError(`procs(${String(count)}): a whole number from 1 to ${mostProcs} is needed`)
-  if (presentProcessor()?.isRoot === false)
-    throw new MisuseError('procs(n) belongs to the main thread: a worker thread cannot change how many there are')
-  setProcs(count)
+  // A worker thread evaluates the modules of its tasks, where a program may say how many it wants: that is said already.
+  if (presentProcessor()?.isRoot !== false) setProcs(count)
   return before
 }
 

@@ -1,5 +1,5 @@
 import { dumpHere, others, type ProcessorStats } from '../runtime/dump.js'
-import { awake, parked, polling, quiet, retired } from './doorbell.js'
+import { awake, closed, parked, polling, quiet, retired } from './doorbell.js'
 import { allocate, release } from './heap.js'
 import { header, proc, procAt } from './layout.js'
 import type { Processor } from './processor.js'
@@ -11,6 +11,7 @@ const stateNames: Record<number, ProcessorStats['state']> = {
   [polling]: 'spinning',
   [parked]: 'idle',
   [quiet]: 'idle',
+  [closed]: 'locked',
   [retired]: 'retired',
 }
 

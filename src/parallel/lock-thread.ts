@@ -1,7 +1,7 @@
 import { MisuseError } from '../runtime/errors.js'
 import type { Goroutine } from '../runtime/goroutine.js'
 import { thread } from '../runtime/scheduler.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 
 /** How often a goroutine has locked its thread. */
 const counts = new WeakMap<Goroutine<unknown>, number>()

@@ -1,4 +1,7 @@
+import { workerData } from 'node:worker_threads'
+import { MisuseError } from '../runtime/errors.js'
 import { availableParallelism } from 'node:os'
+import { becomes, presentProcessor, startBy } from './current.js'
 import { initHeap } from './heap.js'
 import { createMemory, header, proc, procAt } from './layout.js'
 import { Names } from './names.js'
@@ -12,35 +15,20 @@ import { Workers } from './workers.js'
  * The machine of this process: processors on threads around one shared memory. The thread that uses it first is the root,
  * with processor 0; it starts the others. On a worker thread there is only its own processor.
  */
-let ofThread: Processor | undefined
 let workers: Workers | undefined
 /** What `procs(n)` said before the machine was started. */
 let wanted: number | undefined
 
-/** The processor of this thread. The first use starts the machine. */
-export function thisProcessor(): Processor {
-  ofThread ??= startRoot()
-  return ofThread
-}
-
-/** The processor of this thread, if it has one already. */
-export function presentProcessor(): Processor | undefined {
-  return ofThread
-}
+startBy(startRoot)
 
 /** The worker threads, on the root only. */
 export function presentWorkers(): Workers | undefined {
   return workers
 }
 
-/** Makes this thread one of a machine's workers; see worker.ts. */
-export function attachWorker(processor: Processor): void {
-  ofThread = processor
-}
-
 /** How many processors there are, or will be. */
 export function procsWanted(): number {
-  return ofThread?.procs ?? wanted ?? availableProcs()
+  return presentProcessor()?.procs ?? wanted ?? availableProcs()
 }
 
 export function setProcs(count: number): void {
@@ -50,14 +38,21 @@ export function setProcs(count: number): void {
 
 /** Ends all threads of the machine. The next use starts a new one. */
 export async function stopMachine(): Promise<void> {
-  const { stopping } = { stopping: workers?.stop() }
-  ofThread?.detach()
-  ofThread = undefined
+  const stopping = workers?.stop()
+  presentProcessor()?.detach()
+  becomes(undefined)
   workers = undefined
   await stopping
 }
 
 function startRoot(): Processor {
+  // A worker thread of a bundle evaluates all of it before it begins; with a machine of its own it would start
+  // worker threads that do the same, without end.
+  if ((workerData as { sluice?: unknown } | null)?.sluice !== undefined) {
+    throw new MisuseError(
+      'sluice/parallel was used at the top level of a bundle, which every worker thread evaluates: put the program into main(), which does nothing there',
+    )
+  }
   const memory = createMemory()
   const { words } = memory
   const machine = 1

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** How modules are read on this thread: the specifiers they may use, and whether they may be TypeScript. */
@@ -86,10 +86,7 @@ export function vitestRoot(): string | undefined {
 interface Vite {
   createServer(options: object): Promise<ViteServer>
   /** Since Vite 6. */
-  createServerModuleRunner?(
-    environment: unknown,
-    options: object,
-  ): { import(path: string): Promise<unknown> }
+  createServerModuleRunner?(environment: unknown, options: object): { import(path: string): Promise<unknown> }
 }
 
 interface ViteServer {

@@ -10,7 +10,7 @@ import type { GoFunction } from '../runtime/origin.js'
 import { wait } from '../runtime/promise.js'
 import { HANDLED, type Scheduler, threadScheduler } from '../runtime/scheduler.js'
 import { type Linked, WaitList } from '../runtime/wait-list.js'
-import { type Body, knownBody, loadBody } from './bodies.js'
+import { type Body, knownBody, loadBody, TaskNotFoundError } from './bodies.js'
 import {
   canceled,
   claim,
@@ -24,8 +24,9 @@ import {
   slotFlag,
   unqueue,
 } from './call-slot.js'
-import { Doorbell, parked, quiet } from './doorbell.js'
+import { closed, Doorbell, parked, quiet, retired } from './doorbell.js'
 import { Heart } from './heart.js'
+import { NotCarriedError } from './not-carried.js'
 import { inspectAll, inspectNone, writeDump } from './inspection.js'
 import {
   globalAt,
@@ -256,6 +257,11 @@ export class Processor {
   private launch(call: Call, number: number): void {
     const { words } = this
     const at = slotAt(number)
+    if (call.pin > 0 && this.cannotStart(call.pin)) {
+      this.give(number)
+      call.settle(true, this.notStarted(call))
+      return
+    }
     words[at + slot.task] = call.task
     words[at + slot.pin] = (call.pin === elsewhere ? this.someProcessor() : call.pin) + 1
     words[at + slot.flags] = call.flags
@@ -265,6 +271,7 @@ export class Processor {
       if (!this.payloads.write(number, call.args)) this.postArgs(call, number)
     } catch (error) {
       this.give(number)
+      if (error instanceof NotCarriedError) error.message = `task '${this.taskName(call.task)}': ${error.message}`
       call.settle(true, error)
       return
     }
@@ -662,7 +669,7 @@ export class Processor {
     const { words, at } = this
     const { spinMs } = this.patience
     if (spinMs === 0 || (this.isRoot && !this.expectsSomething)) return false
-    this.bell.isPolling = true
+    this.bell.isPolling = this.isOpen
     const untilMs = this.heart.read() + spinMs
     do {
       for (let i = 0; i < 20; i++) {
@@ -727,13 +734,14 @@ export class Processor {
       return
     }
     const hard = !this.isRoot && this.hasNothingOfItsOwn
-    if (this.bell.lieDown(hard ? quiet : parked, () => this.hasWork)) {
+    const how = !this.isOpen ? closed : hard ? quiet : parked
+    if (this.bell.lieDown(how, () => this.hasWork)) {
       this.schedule()
       return
     }
     words[at + proc.parks] = (words[at + proc.parks] as number) + 1
-    if (hard) this.sleepHard()
-    else this.sleepSoft()
+    if (how === quiet) this.sleepHard()
+    else this.sleepSoft(how)
   }
 
   private sleepHard(): void {
@@ -742,15 +750,15 @@ export class Processor {
     this.wokeUp()
   }
 
-  private sleepSoft(): void {
+  private sleepSoft(how: number): void {
     this.hold?.(this.expectsSomething && !this.allOthersQuiet)
-    this.listen(++this.listening)
+    this.listen(how, ++this.listening)
   }
 
-  private listen(listening: number): void {
-    this.bell.listen(() => {
+  private listen(how: number, listening: number): void {
+    this.bell.listen(how, () => {
       if (listening !== this.listening) return
-      if (this.bell.sleeps) this.listen(listening) // a notify that was meant for an earlier sleep
+      if (this.bell.sleeps) this.listen(how, listening) // a notify that was meant for an earlier sleep
       else this.wokeUp()
     })
   }
@@ -812,8 +820,41 @@ export class Processor {
       else if (kind === running && !alive.has(machineOf(state))) this.lose(number, machineOf(state))
       else if (kind === done && !alive.has(machineOf(state))) this.settle(number)
     }
-    for (const number of lost) this.enqueueAgain(number)
+    for (const number of lost) if (!this.isOutOfReach(number)) this.enqueueAgain(number)
     for (const watch of this.watches) watch.look()
+  }
+
+  /** Fails a queued call whose processor could not be started, so that nobody else may take it. */
+  private isOutOfReach(number: number): boolean {
+    const pin = (this.words[slotAt(number) + slot.pin] as number) - 1
+    const index = this.indexOf(number)
+    const call = this.calls[index]
+    if (call === undefined || pin < 1 || !this.cannotStart(pin) || !unqueue(this.memory, number)) return false
+    this.calls[index] = undefined
+    this.payloads.drop(number)
+    this.give(number)
+    call.settle(true, this.notStarted(call))
+    return true
+  }
+
+  /** Its thread ended before it could begin, and is not started again; see workers.ts. */
+  private cannotStart(p: number): boolean {
+    const { words } = this
+    const at = procAt(p)
+    return (
+      Atomics.load(words, at + proc.state) === retired &&
+      Atomics.load(words, at + proc.machine) === 0 &&
+      Atomics.load(words, at + proc.retire) === 0
+    )
+  }
+
+  private notStarted(call: Call): TaskNotFoundError {
+    const { words } = this
+    const last = (Atomics.load(words, header.deaths) - 1) % mostObituaries
+    const reason = this.names.textOf(words[header.obituaries + last * 2 + 1] as number) ?? ''
+    return new TaskNotFoundError(
+      `task '${this.taskName(call.task)}': ${reason}. A worker thread loads the module of its first task, or the bundle, which must not fail there: its top level runs in every worker thread`,
+    )
   }
 
   /** The thread that ran a call has died. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { control, onThreads } from '../../test/parallel/thread-tasks.js'
-import { createMemory, globalAt, globalLength, proc, procAt } from './layout.js'
+import { createMemory, globalAt, globalLength, inboxLength, mostProcs, proc, procAt, slotsPerProc } from './layout.js'
 import { LockedRing } from './locked-ring.js'
 import { RunQueue, StealOrder } from './run-queue.js'
 
@@ -75,11 +75,10 @@ describe('a run queue, used by its owner alone', () => {
     expect([...drain(global), ...drain(own)].sort((a, b) => a - b)).toEqual(upTo(5000))
   })
 
-  it('loses nothing when the global queue is full', () => {
-    const { memory, own } = fixture()
-    const small = new LockedRing(memory, 1, globalAt, 64)
-    for (const number of upTo(257)) own.put(number, small)
-    expect([...drain(small), ...drain(own)].sort((a, b) => a - b)).toEqual(upTo(257))
+  it('overflows to a queue that has room for all slots there are, with their doubles', () => {
+    const slots = mostProcs * slotsPerProc
+    expect(globalLength).toBeGreaterThanOrEqual(2 * slots)
+    expect(inboxLength).toBeGreaterThanOrEqual(slots)
   })
 
   it('is taken over whole by the next thread of its processor', () => {
@@ -127,7 +126,7 @@ describe('a run queue and a thief', () => {
 
   it('what was not published is not stolen', () => {
     const { own, other, global } = fixture()
-    for (const number of upTo(300)) own.put(number, global)
+    for (const number of upTo(200)) own.put(number, global)
     expect(other.stealFrom(own, true)).toBe(0)
     own.publish()
     expect(other.stealFrom(own, true)).not.toBe(0)
@@ -195,7 +194,7 @@ describe('a run queue among threads', () => {
     })
     const words = new Int32Array(block)
     expect(looks).toBeGreaterThan(1000)
-    expect([words[control.faults], words[control.faults + 1]]).toEqual([0, 0])
+    expect(words[control.faults]).toBe(0)
   })
 })
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RuntimeError, type Routine, run, select, trySelect } from 'sluice'
 import { background, withTimeout } from 'sluice/context'
-import { NotCarriedError, procs, type SharedChan, sharedChan, stopProcs } from 'sluice/parallel'
+import { NotCarriedError, OutOfSharedMemory, procs, type SharedChan, sharedChan, stopProcs } from 'sluice/parallel'
 import {
   canceling,
   closeIt,
@@ -26,7 +26,7 @@ import {
 } from '../../test/parallel/channel-tasks.js'
 import { allocate, release } from './heap.js'
 import { header } from './layout.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 
 beforeAll(() => {
   procs(5)
@@ -344,10 +344,11 @@ describe('every number of producers and consumers', () => {
 })
 
 describe('select over shared channels', () => {
-  it.each([0, 10])('SE3 across threads: two that send and receive on one channel (capacity %i)', async (capacity) => {
+  it.each([0, 10])('SE3 across threads: two that send and receive on one channel (capacity %i)', { timeout: 20_000 }, async (capacity) => {
+    const rounds = 200
     const channel = sharedChan<number>(capacity)
-    const [a, b] = await Promise.all([selfSelect.on(1)(channel, 1, 1000), selfSelect.on(2)(channel, 2, 1000)])
-    if (capacity === 0) expect([a?.own, b?.own, (a?.received ?? 0) + (b?.received ?? 0)]).toEqual([0, 0, 1000])
+    const [a, b] = await Promise.all([selfSelect.on(1)(channel, 1, rounds), selfSelect.on(2)(channel, 2, rounds)])
+    if (capacity === 0) expect([a?.own, b?.own, (a?.received ?? 0) + (b?.received ?? 0)]).toEqual([0, 0, rounds])
   })
 
   it('SE3: two of one thread that send and receive on one channel', async () => {
@@ -555,5 +556,20 @@ describe('the memory of channels', () => {
         }
       })
     expect(await growth(use)).toBe(0)
+  })
+
+  it('that is used up fails a send, and nothing else', async () => {
+    const { words } = thisProcessor().memory
+    const channel = sharedChan<number>()
+    const before = words.slice(header.heapNext, header.heapFree + 32)
+    words.fill(0, header.heapFree, header.heapFree + 32)
+    words[header.heapNext] = 2 ** 30
+    try {
+      expect(await failureOf(channel.send(1))).toBeInstanceOf(OutOfSharedMemory)
+      expect(() => sharedChan()).toThrow(OutOfSharedMemory)
+      expect(words[header.procs]).toBe(5)
+    } finally {
+      words.set(before, header.heapNext)
+    }
   })
 })

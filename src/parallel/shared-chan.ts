@@ -7,7 +7,7 @@ import { boardBytes, Claim, OfferBoard } from './offer-board.js'
 import { ended, full, nothing, refused, RingBuffer } from './ring-chan.js'
 import { defineKind, object, SharedObject } from './shared-object.js'
 import { Waiters } from './waiters.js'
-import type { Processor, Watch } from './processor.js'
+import type { Processor } from './processor.js'
 
 /**
  * Makes a channel that crosses threads: an argument or a result of tasks, a value of other shared channels. Any number
@@ -32,7 +32,7 @@ const bufferedKind = 1
 const unbufferedKind = 2
 
 /** Both ends of a channel that crosses threads. */
-export abstract class SharedChan<T> extends SharedObject implements Chan<T>, Watch {
+export abstract class SharedChan<T> extends SharedObject implements Chan<T> {
   /** @internal Goroutines of this thread that wait. */
   readonly receivers = new WaitList<SharedReceive<T>>()
   /** @internal */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { FatalError, go, type Routine, run, select, yieldNow } from 'sluice'
+import { FatalError, go, type Operation, type Routine, run, select, yieldNow } from 'sluice'
 import { background, Canceled, withCancel } from 'sluice/context'
 import { procs, sharedChan, stopProcs, WorkerDied } from 'sluice/parallel'
 import {
@@ -8,6 +8,7 @@ import {
   give,
   hammer,
   lockAndTell,
+  lockImpatiently,
   make,
   sendOrLock,
   startAndLock,
@@ -15,6 +16,8 @@ import {
   unlock,
 } from '../../test/parallel/sync-tasks.js'
 import { AtomicInt } from './atomic-int.js'
+import { thisProcessor } from './current.js'
+import { Claim } from './offer-board.js'
 import { OwnerDied } from './owner-died.js'
 import { SharedMutex } from './shared-mutex.js'
 
@@ -84,7 +87,8 @@ describe('SharedMutex', () => {
       const stop = new AtomicInt()
       const counts = [1, 2, 3].map(() => new AtomicInt())
       const greedy = counts.map((times, i) => go(() => hammer.on(i + 1)(mu, times, stop)))
-      for (let own = 0; own < 10 || counts.some((times) => times.load() < 1000); own++) {
+      while (counts.every((times) => times.load() === 0)) yield* yieldNow()
+      for (let own = 0; own < 10 || counts.some((times) => times.load() < 100); own++) {
         using _ = yield* mu.lock()
         yield* yieldNow()
       }
@@ -152,6 +156,16 @@ describe('SharedMutex', () => {
       expect(mu.tryLock()).toBe(true)
     }))
 
+  it('is held by one goroutine at a time and never lost where waits are given up at any moment', () =>
+    run(function* () {
+      const mu = new SharedMutex()
+      const inside = new AtomicInt()
+      const all = [0, 1, 2, 3, 1, 2, 3].map((p) => go(() => lockImpatiently.on(p)(mu, inside, 150)))
+      for (const g of all) yield* g
+      expect(mu.tryLock()).toBe(true)
+      expect(inside.load()).toBe(0)
+    }))
+
   it('is locked in async code', async () => {
     const mu = new SharedMutex()
     {
@@ -207,6 +221,29 @@ describe('SharedMutex', () => {
       expect(mu.tryLock()).toBe(true)
     }))
 
+  it('is not taken by a select that another thread has just committed', () =>
+    run(function* () {
+      const mu = new SharedMutex()
+      const processor = thisProcessor()
+      const woken: Operation<unknown>[] = []
+      for (const p of [0, 1]) {
+        const claim = new Claim(processor)
+        expect(mu.tryLock()).toBe(true)
+        const lock = mu.lock().claim()
+        lock.parkFor({ wake: (operation) => woken.push(operation) })
+        lock.contend(claim)
+        const offer = 1 // whatever another thread took
+        Atomics.store(processor.memory.words, claim.address, offer)
+
+        if (p === 0) mu.unlock()
+        else yield* unlock.on(p)(mu)
+
+        while (!mu.tryLock()) yield* yieldNow()
+        mu.unlock()
+      }
+      expect(woken).toEqual([])
+    }))
+
   it('when the thread dies that holds it, those that wait and those that come later are told, until it is recovered', () =>
     run(function* () {
       const mu = new SharedMutex()
@@ -214,12 +251,9 @@ describe('SharedMutex', () => {
       const until = sharedChan<number>(1)
       const holder = go(() => dieWithMutex.on(1)(mu, ready, until))
       while (ready.load() === 0) yield* yieldNow()
-      const waiters = [
-        go(function* () {
-          yield* mu.lock()
-        }),
-        go(() => addUnder.on(2)(mu, ready, 1)),
-      ]
+      const waiters = [() => mu.lock(), () => addUnder.on(2)(mu, ready, 1)].map((wait) =>
+        go(() => go<[], unknown>(wait).outcome()),
+      )
       yield* yieldNow()
 
       yield* until.send(1)
@@ -228,7 +262,7 @@ describe('SharedMutex', () => {
       expect(error).toBeInstanceOf(WorkerDied)
       const { worker } = error as WorkerDied
       for (const g of waiters) {
-        const { error } = yield* g.outcome()
+        const { error } = yield* g
         expect(error).toBeInstanceOf(OwnerDied)
         expect(error).toMatchObject({ code: 'ERR_SLUICE_OWNER_DIED', worker })
         expect((error as Error).message).toContain(`worker ${worker} died while it held this mutex`)
@@ -252,12 +286,12 @@ describe('SharedMutex', () => {
       const ready = new AtomicInt()
       const until = sharedChan<number>(1)
       yield* mu.lock()
-      const dying = go(() => dieWithMutex.on(1)(other, ready, until))
+      const dying = go(() => go(dieWithMutex.on(1), other, ready, until).outcome())
       const started = new AtomicInt()
-      const waiting = go(() => startAndLock.on(1)(mu, started))
+      const waiting = go(() => go(startAndLock.on(1), mu, started).outcome())
       while (ready.load() === 0 || started.load() === 0) yield* yieldNow()
       yield* until.send(1)
-      for (const g of [dying, waiting]) expect((yield* g.outcome()).error).toBeInstanceOf(WorkerDied)
+      for (const outcome of [dying, waiting]) expect((yield* outcome).error).toBeInstanceOf(WorkerDied)
       mu.unlock()
       expect(yield* tryLock.on(2)(mu)).toBe(true)
     }))

@@ -2,7 +2,6 @@ import { fatal } from '../runtime/crash.js'
 import { FatalError } from '../runtime/errors.js'
 import type { Operation } from '../runtime/operation.js'
 import type { Lock } from '../sync/mutex.js'
-import { isAlive, machineOf } from './badge.js'
 import { FairObject } from './fair-object.js'
 import { OwnerDied, reasonOfDeath } from './owner-died.js'
 import { defineKind } from './shared-object.js'
@@ -11,8 +10,8 @@ import { SharedWait } from './shared-waiting.js'
 const mutexKind = 3
 
 /**
- * Words of a mutex, behind those of every shared object. The holder is the badge of the thread that locked; 0 when it is
- * free; the negative badge of one that died with it, until `recover`.
+ * Words of a mutex, behind those of every shared object. The holder is the number of the thread that locked; 0 when it is
+ * free; the negative number of one that died with it, until `recover`.
  */
 const mutex = { holder: 16, heir: 17, words: 32 } as const
 
@@ -71,8 +70,12 @@ export class SharedMutex extends FairObject implements Disposable {
    * @throws OwnerDied if the thread that held it has died.
    */
   unlock(): void {
-    const { words, holderAt, badge } = this
-    if (this.waiting.isEmpty && Atomics.compareExchange(words, holderAt, badge, 0) === badge) this.ring()
+    const { words, holderAt, processor } = this
+    if (
+      this.waiting.isEmpty &&
+      Atomics.compareExchange(words, holderAt, processor.machine, 0) === processor.machine
+    )
+      this.ring()
     else this.unlockForOthers()
   }
 
@@ -86,7 +89,6 @@ export class SharedMutex extends FairObject implements Disposable {
    * goroutine, while nobody else can lock it. False if there was nothing to recover from.
    */
   recover(): boolean {
-    this.trouble()
     const { words, holderAt } = this
     const holder = Atomics.load(words, holderAt)
     if (holder >= 0 || Atomics.compareExchange(words, holderAt, holder, 0) !== holder) return false
@@ -96,7 +98,9 @@ export class SharedMutex extends FairObject implements Disposable {
 
   /** @internal */
   take(): boolean {
-    return this.isOurTurn && Atomics.compareExchange(this.words, this.holderAt, 0, this.badge) === 0
+    return (
+      this.isOurTurn && Atomics.compareExchange(this.words, this.holderAt, 0, this.processor.machine) === 0
+    )
   }
 
   /** @internal */
@@ -110,12 +114,12 @@ export class SharedMutex extends FairObject implements Disposable {
 
   /** Somebody of this thread waits, or another thread had locked it. */
   private unlockForOthers(): void {
-    const { words, holderAt, badge } = this
+    const { words, holderAt, processor } = this
     for (;;) {
       const holder = Atomics.load(words, holderAt)
       if (holder === 0) throw fatal(new FatalError('sync: unlock of unlocked mutex'))
       if (holder < 0) throw this.died(-holder)
-      const next = this.waiting.isEmpty || !this.isOurTurn ? 0 : badge
+      const next = this.waiting.isEmpty || !this.isOurTurn ? 0 : processor.machine
       if (Atomics.compareExchange(words, holderAt, holder, next) !== holder) continue
       // Who was first may have lost its select to another thread: then the one behind it is next, if there is one.
       if (next === 0 || this.passOn()) break
@@ -135,16 +139,11 @@ export class SharedMutex extends FairObject implements Disposable {
   }
 
   protected override trouble(): OwnerDied | undefined {
-    const { words, holderAt } = this
-    const holder = Atomics.load(words, holderAt)
-    if (holder < 0) return this.died(-holder)
-    if (holder === 0 || isAlive(words, holder)) return undefined
-    if (Atomics.compareExchange(words, holderAt, holder, -holder) === holder) this.waiters.ringAll()
-    return this.trouble()
+    const holder = Atomics.load(this.words, this.holderAt)
+    return holder < 0 ? this.died(-holder) : undefined
   }
 
-  private died(holder: number): OwnerDied {
-    const worker = machineOf(holder)
+  private died(worker: number): OwnerDied {
     const reason = reasonOfDeath(this.processor, worker)
     return new OwnerDied(
       `worker ${worker} died while it held this mutex: ${reason}. What the mutex guards may be half changed; put it right, then mu.recover() makes the mutex usable again`,
@@ -153,9 +152,10 @@ export class SharedMutex extends FairObject implements Disposable {
   }
 
   /** @internal */
-  override ownerDied(_machine: number, p = -1): void {
-    if (p >= 0) this.forget(p)
-    this.trouble()
+  override ownerDied(machine: number, p: number): void {
+    this.forget(p)
+    if (Atomics.compareExchange(this.words, this.holderAt, machine, -machine) === machine)
+      this.waiters.ringAll()
   }
 }
 

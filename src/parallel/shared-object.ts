@@ -3,7 +3,7 @@ import { Codec } from './codec.js'
 import type { Extension } from './extension.js'
 import { allocate, release } from './heap.js'
 import { header, type Memory } from './layout.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 import type { Processor } from './processor.js'
 import { lock, unlock, unlockDead } from './spin-lock.js'
 

@@ -3,11 +3,10 @@ import { ArgumentError, FatalError } from '../runtime/errors.js'
 import { complain } from '../runtime/host.js'
 import { type Bound, type Operation, Within } from '../runtime/operation.js'
 import { FairObject } from './fair-object.js'
-import { header, mostProcs, proc, procAt } from './layout.js'
+import { mostProcs } from './layout.js'
 import { reasonOfDeath } from './owner-died.js'
-import { defineKind, object } from './shared-object.js'
+import { defineKind } from './shared-object.js'
 import { SharedWait } from './shared-waiting.js'
-import { lock, unlock, unlockDead } from './spin-lock.js'
 
 const semaphoreKind = 4
 
@@ -20,11 +19,9 @@ const semaphore = {
   isWeighted: 19,
   /** Permits that were given back for threads that died, and which somebody else may still give back. */
   forgiven: 20,
-  /** For each processor the number of the thread that its permits belong to; changed under the object's lock. */
-  owner: 32,
-  /** For each processor the permits that its thread holds. With those that are free they are always as many as there are. */
-  held: 32 + mostProcs,
-  words: 32 + 2 * mostProcs,
+  /** For each processor the permits that its thread holds. With those that are free they are as many as there are. */
+  held: 32,
+  words: 32 + mostProcs,
 } as const
 
 /** The largest number of permits. */
@@ -48,7 +45,6 @@ const mostPermits = 2 ** 30
  */
 export class SharedSemaphore extends FairObject {
   readonly size: number
-  private heardDeaths = -1
 
   /** @throws ArgumentError if `size` is not a positive whole number, or too large. */
   constructor(size: number)
@@ -61,7 +57,6 @@ export class SharedSemaphore extends FairObject {
     if (address === undefined)
       words[this.address + semaphore.size] = words[this.address + semaphore.free] = size
     this.size = words[this.address + semaphore.size] as number
-    this.sign()
   }
 
   static {
@@ -135,17 +130,19 @@ export class SharedSemaphore extends FairObject {
     else this.waiters.ringOne()
   }
 
-  protected override trouble(): undefined {
-    const deaths = this.words[header.deaths] as number
-    if (deaths === this.heardDeaths) return
-    this.heardDeaths = deaths
-    this.giveBackOfDead()
-  }
-
   /** @internal */
-  override ownerDied(_machine: number, p = -1): void {
-    if (p >= 0) this.forget(p)
-    this.giveBackOfDead()
+  override ownerDied(machine: number, p: number): void {
+    this.forget(p)
+    const { words, address } = this
+    const permits = Atomics.exchange(words, this.heldAt(p), 0)
+    if (permits === 0) return
+    Atomics.add(words, address + semaphore.forgiven, permits)
+    Atomics.add(words, address + semaphore.free, permits)
+    this.waiters.ringAll()
+    const reason = reasonOfDeath(this.processor, machine)
+    complain(
+      `sluice: worker ${machine} died with ${permits} of the ${this.size} permits of a shared semaphore: ${reason}. They are given back`,
+    )
   }
 
   // ---- who holds what
@@ -175,47 +172,6 @@ export class SharedSemaphore extends FairObject {
       if (forgiven < permits) return false
       if (Atomics.compareExchange(this.words, at, forgiven, forgiven - permits) === forgiven) return true
     }
-  }
-
-  /** From now on what processor `p` holds is this thread's. */
-  private sign(): void {
-    const { words, processor } = this
-    const at = this.ownerAt(processor.p)
-    const owner = Atomics.load(words, at)
-    if (owner === processor.machine) return
-    if (owner !== 0) this.giveBackOf(processor.p, owner)
-    Atomics.store(words, at, processor.machine)
-  }
-
-  private giveBackOfDead(): void {
-    const { words } = this
-    for (let p = 0; p < mostProcs; p++) {
-      const owner = Atomics.load(words, this.ownerAt(p))
-      if (owner !== 0 && Atomics.load(words, procAt(p) + proc.machine) !== owner) this.giveBackOf(p, owner)
-    }
-  }
-
-  private giveBackOf(p: number, dead: number): void {
-    const { words, address, processor } = this
-    unlockDead(words, address + object.lock, dead)
-    lock(words, address + object.lock, processor.machine)
-    let permits = 0
-    if (words[this.ownerAt(p)] === dead) {
-      words[this.ownerAt(p)] = 0
-      permits = Atomics.exchange(words, this.heldAt(p), 0)
-      Atomics.add(words, address + semaphore.forgiven, permits)
-      Atomics.add(words, address + semaphore.free, permits)
-    }
-    unlock(words, address + object.lock)
-    if (permits === 0) return
-    this.ring()
-    complain(
-      `sluice: worker ${dead} died with ${permits} of the ${this.size} permits of a shared semaphore: ${reasonOfDeath(processor, dead)}. They are given back`,
-    )
-  }
-
-  private ownerAt(p: number): number {
-    return this.address + semaphore.owner + p
   }
 
   private heldAt(p: number): number {

@@ -149,12 +149,9 @@ describe('SharedWaitGroup', () => {
       const until = sharedChan<number>(1)
       wg.add(3)
       const holder = go(() => dieWithGroup.on(1)(wg, ready, until))
-      const waiters = [
-        go(function* () {
-          yield* wg.wait()
-        }),
-        go(() => waitFor.on(2)(wg, started)),
-      ]
+      const waiters = [() => wg.wait(), () => waitFor.on(2)(wg, started)].map((wait) =>
+        go(() => go<[], unknown>(wait).outcome()),
+      )
       while (ready.load() === 0 || started.load() === 0) yield* yieldNow()
 
       yield* until.send(1)
@@ -163,14 +160,11 @@ describe('SharedWaitGroup', () => {
       expect(error).toBeInstanceOf(WorkerDied)
       const { worker } = error as WorkerDied
       for (const g of waiters) {
-        const { error } = yield* g.outcome()
+        const { error } = yield* g
         expect(error).toBeInstanceOf(OwnerDied)
         expect(error).toMatchObject({ code: 'ERR_SLUICE_OWNER_DIED', worker })
-        expect((error as Error).message).toMatch(
-          new RegExp(
-            `^worker ${worker} died with this wait group .* exited with code 3\\. The counter is at 2`,
-          ),
-        )
+        expect((error as Error).message).toContain(`worker ${worker} died with this wait group`)
+        expect((error as Error).message).toContain('The counter is at 2')
       }
       const later = yield* go(function* () {
         yield* wg.wait()

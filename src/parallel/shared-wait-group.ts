@@ -123,9 +123,9 @@ export class SharedWaitGroup extends WaitingObject {
   }
 
   /** @internal */
-  override ownerDied(machine: number, p = -1): void {
+  override ownerDied(machine: number, p: number): void {
     const { words, address } = this
-    const holders = p < 0 ? -1 : Atomics.load(words, address + object.holders + (p >> 5))
+    const holders = Atomics.load(words, address + object.holders + (p >> 5))
     if ((holders & (1 << (p & 31))) === 0 || this.isZero) return
     Atomics.store(words, address + group.dead, machine)
     this.waiters.ringAll()

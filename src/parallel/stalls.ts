@@ -1,4 +1,4 @@
-import { presentProcessor, thisProcessor } from './machine.js'
+import { presentProcessor, thisProcessor } from './current.js'
 import type { Stall as Raw } from './sysmon.js'
 
 /** A step of a goroutine or a task that kept its thread for too long: everybody else on that thread had to wait. */

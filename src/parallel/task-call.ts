@@ -1,5 +1,5 @@
 import { Operation } from '../runtime/operation.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 import type { Call, Processor } from './processor.js'
 
 /** One call of a task. It is the operation that its caller waits in, and the caller's side of the call. */

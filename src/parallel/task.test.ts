@@ -28,7 +28,7 @@ import {
   where,
 } from '../../test/parallel/call-tasks.js'
 import { allocate } from './heap.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 
 beforeAll(() => {
   procs(4)
@@ -97,7 +97,10 @@ describe('a call of a task', () => {
   })
 
   it('throws what the promise of its function is rejected with', async () => {
-    for (const p of [0, 1]) expect(await failureOf(rejectLater.on(p)('later'))).toEqual(new TypeError('later'))
+    for (let i = 0; i < 12; i++) {
+      await new Promise((tick) => setTimeout(tick, i)) // the worker is found asleep, or awake
+      expect(await failureOf(rejectLater.on(i % 4)('later'))).toEqual(new TypeError('later'))
+    }
   })
 
   it('can throw undefined', async () => {
@@ -184,7 +187,14 @@ describe('a task that calls tasks', () => {
   })
 
   it('gets those of one processor that more call than its inbox holds', async () => {
-    const sums = await Promise.all([0, 2, 3].map((p) => fanOut.on(p)(2040, 1)))
+    const [gate, begun] = [counters(1), counters(1)]
+    const busy = spinUntil.on(1)(begun, gate).then(() => undefined)
+    await until(() => read(begun) === 1)
+    const all = Promise.all([0, 2, 3].map((p) => fanOut.on(p)(2040, 1)))
+    await new Promise((tick) => setTimeout(tick, 200))
+    open(gate)
+    await busy
+    const sums = await all
     expect(sums).toEqual([1, 2, 3].map(() => 2039 * 2040))
   })
 })

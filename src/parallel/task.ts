@@ -85,7 +85,7 @@ export function task<A extends unknown[], T>(
 function check(url: unknown, name: unknown, body: unknown): void {
   if (typeof url !== 'string' || !/^(file|data|https?):/.test(url)) {
     throw new ArgumentError(
-      `task() needs the address of its module: task(import.meta.url, name, fn), got ${String(url)}`,
+      `task() needs the address of its module: task(import.meta.url, name, fn), got ${String(url)}; a CommonJS bundle has none: build it with --format=esm`,
     )
   }
   if (typeof name !== 'string' || name === '' || name.includes('\0'))

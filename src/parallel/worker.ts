@@ -1,7 +1,8 @@
 import { isMainThread, parentPort, threadId, workerData } from 'node:worker_threads'
 import { noteLoader } from './bodies.js'
 import { attachMemory, proc, procAt } from './layout.js'
-import { attachWorker, patience } from './machine.js'
+import { becomes } from './current.js'
+import { patience } from './machine.js'
 import { Names } from './names.js'
 import { type Envelope, Post } from './post.js'
 import { SharedCodec } from './shared-object.js'
@@ -36,7 +37,7 @@ export function startWorker(): void {
     processor.schedule()
   })
   memory.words[procAt(data.p) + proc.thread] = threadId
-  attachWorker(processor)
+  becomes(processor)
   processor.refresh()
   processor.attach()
   port.postMessage({ began: true })

@@ -18,7 +18,7 @@ import {
 } from '../../test/parallel/call-tasks.js'
 import { numbers } from '../../test/parallel/thread-tasks.js'
 import { allocate } from './heap.js'
-import { thisProcessor } from './machine.js'
+import { thisProcessor } from './current.js'
 
 beforeEach(() => {
   procs(3)

@@ -80,11 +80,11 @@ export class Workers {
       name: 'sluice sysmon',
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
     })
-    monitor.unref()
     monitor.on('message', ({ stall }: { stall?: Stall }) => {
       if (stall !== undefined) tellStall(stall)
     })
     monitor.on('error', (error) => complain(`sluice: the monitor thread ended: ${String(error)}`))
+    monitor.unref() // behind the listeners, which would take it back
     this.monitor = monitor
   }
 
@@ -144,7 +144,6 @@ export class Workers {
     const worker = new Worker(code, { eval: true, workerData, name: `sluice P${p}` })
     const thread: Thread = { worker, p, machine, began: false, error: undefined }
     this.threads[p] = thread
-    worker.unref()
     worker.on('message', (message: Envelope | { began: true }) => {
       if ('began' in message) {
         thread.began = true
@@ -156,6 +155,7 @@ export class Workers {
       thread.error = error
     })
     worker.on('exit', (code) => this.died(thread, code))
+    worker.unref() // behind the listeners, which would take it back
   }
 
   /** A letter from a worker: for the root, or for another worker. */

@@ -21,7 +21,8 @@ export interface ProcessorStats {
   readonly id: number
   /** Number of the worker thread that runs it; a replacement has another one. 0 while there is none. */
   readonly worker: number
-  readonly state: 'running' | 'spinning' | 'idle' | 'retired'
+  /** `locked` takes no tasks for now: see `lockOSThread`. */
+  readonly state: 'running' | 'spinning' | 'idle' | 'locked' | 'retired'
   /** Tasks in its run queue. */
   readonly queued: number
   /** Tasks that it has begun. */

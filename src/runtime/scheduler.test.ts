@@ -116,3 +116,23 @@ describe('the scheduler', () => {
       { onCrash: (error) => expect.unreachable(String(error)) },
     ))
 })
+
+describe('the event loop', () => {
+  it('has its turn while one goroutine works for longer than a slice between its operations', async () => {
+    let turns = 0
+    let immediate: NodeJS.Immediate
+    const count = () => {
+      turns++
+      immediate = setImmediate(count)
+    }
+    count()
+    await run(function* () {
+      for (let i = 0; i < 10; i++) {
+        burnSlice()
+        yield* yieldNow()
+      }
+    })
+    clearImmediate(immediate!)
+    expect(turns).toBeGreaterThan(2)
+  })
+})

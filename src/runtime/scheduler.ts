@@ -157,6 +157,8 @@ export class Scheduler {
   private scheduled = false
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
+  /** The budget of this slice is spent. */
+  private isOver = false
   /** When the goroutine that runs was first seen at a reading of the clock; 0 before. */
   private turnNotedMs = 0
   private fullTank = 1
@@ -293,6 +295,7 @@ export class Scheduler {
     if ((++this.turns & 63) === 0) thread.everyFewTurns?.()
     this.onTurn?.()
     this.running = true
+    this.isOver = false
     thread.fuel = Math.min(thread.fuel, this.fullTank)
     let more: boolean
     do {
@@ -327,7 +330,8 @@ export class Scheduler {
         if (g === undefined) return
       }
       this.step(g)
-      if (--thread.fuel < 0 && this.sliceIsOver()) return
+      // Where a goroutine saw that the slice is over, but had not had its own turn yet, it ends here, behind it.
+      if (--thread.fuel < 0 ? this.sliceIsOver() : this.isOver) return
     }
   }
 
@@ -366,7 +370,8 @@ export class Scheduler {
     this.timers.fire(this.inHostTime ? now : this.clock.now())
     this.relays = relays
     if (now - this.sliceStartMs < budgetMs) return false
-    this.preemptions++
+    if (!this.isOver) this.preemptions++
+    this.isOver = true
     return true
   }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { blocksOf, moduleOf } from '../docs/blocks.js'
+import { parallelChecks } from './parallel.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -23,6 +24,7 @@ const checks: Record<string, () => void> = {
   'compiled, it runs under plain node': () => runs([process.execPath, 'dist/index.js']),
   'uncompiled, it runs under tsx': () => runs([process.execPath, '--import', 'tsx', 'index.ts']),
   'the command starts': commandStarts,
+  ...parallelChecks({ folder: project, manifest, run }),
 }
 
 let failed = 0
@@ -59,10 +61,11 @@ function install(): void {
     }),
   )
   writeFileSync(join(project, 'index.ts'), moduleOf(example().code))
-  const { typescript, tsx, '@types/node': nodeTypes } = manifest.devDependencies
+  const { esbuild, typescript, tsx, '@types/node': nodeTypes } = manifest.devDependencies
   run(['npm', 'install', '--silent', '--no-audit', '--no-fund', `./sluice-${manifest.version}.tgz`])
-  const tools = [`typescript@${typescript}`, 'typescript-native@npm:typescript@7.0.2', `tsx@${tsx}`]
-  run(['npm', 'install', '--silent', '--no-audit', '--no-fund', '-D', ...tools, `@types/node@${nodeTypes}`])
+  const tools = [`tsx@${tsx}`, `esbuild@${esbuild}`, `@types/node@${nodeTypes}`]
+  const compilers = [`typescript@${typescript}`, 'typescript-native@npm:typescript@7.0.2']
+  run(['npm', 'install', '--silent', '--no-audit', '--no-fund', '-D', ...tools, ...compilers])
 }
 
 function bringsNothing(): void {

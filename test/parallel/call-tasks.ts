@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isMainThread } from 'node:worker_threads'
 import { go, type Routine, sleep } from 'sluice'
 import { type SharedChan, task } from 'sluice/parallel'
-import { presentProcessor, thisProcessor } from '../../src/parallel/machine.js'
+import { presentProcessor, thisProcessor } from '../../src/parallel/current.js'
 
 /** Counts in shared memory: `at` is the address of a block of the heap, which every thread knows by the same number. */
 function count(at: number): number {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Chan, chan, go, type Operation, type Routine, RuntimeError, select, sleep, yieldNow } from 'sluice'
 import { background, withTimeout } from 'sluice/context'
 import { type SharedChan, sharedChan, task } from 'sluice/parallel'
-import { thisProcessor } from '../../src/parallel/machine.js'
+import { thisProcessor } from '../../src/parallel/current.js'
 import { numbers } from './thread-tasks.js'
 
 function count(at: number): void {

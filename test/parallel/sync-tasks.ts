@@ -1,5 +1,6 @@
 /** Tasks for the tests of what threads share to wait for each other: worker threads load this module outside the test runner. */
-import { type Routine, select, yieldNow } from 'sluice'
+import { go, type Routine, select, yieldNow } from 'sluice'
+import { background, DeadlineExceeded, withTimeout } from 'sluice/context'
 import { type SharedChan, task } from 'sluice/parallel'
 import { AtomicInt } from '../../src/parallel/atomic-int.js'
 import { SharedMutex } from '../../src/parallel/shared-mutex.js'
@@ -52,15 +53,21 @@ export const lockAndTell = task(
     yield* order.send(name)
   },
 )
-/** Locks, again and again, until it is told to stop; `times` says how often it did. */
+/** Two goroutines that lock in turn, again and again, so that one of this thread always waits, until they are told to stop. */
 export const hammer = task(
   import.meta.url,
   'hammer',
   function* (mu: SharedMutex, times: AtomicInt, stop: AtomicInt): Routine<void> {
-    while (stop.load() === 0) {
-      using _ = yield* mu.lock()
-      if (times.add(1) % 64 === 0) yield* yieldNow()
-    }
+    const both = [1, 2].map(() =>
+      go(function* () {
+        while (stop.load() === 0) {
+          using _ = yield* mu.lock()
+          times.add(1)
+          yield* yieldNow()
+        }
+      }),
+    )
+    for (const g of both) yield* g
   },
 )
 export const startAndLock = task(
@@ -143,17 +150,21 @@ export const tryAcquire = task(import.meta.url, 'tryAcquire', (slots: SharedSema
 export const release = task(import.meta.url, 'release', (slots: SharedSemaphore, permits: number) =>
   slots.release(permits),
 )
-/** Small requests without end, until it is told to stop. */
+/** Small requests without end, more than there are permits, until they are told to stop. */
 export const keepAcquiring = task(
   import.meta.url,
   'keepAcquiring',
-  function* (slots: SharedSemaphore, stop: AtomicInt): Routine<number> {
-    let times = 0
-    for (; stop.load() === 0; times++) {
-      using _ = yield* slots.acquire(1)
-      yield* yieldNow()
-    }
-    return times
+  function* (slots: SharedSemaphore, times: AtomicInt, stop: AtomicInt): Routine<void> {
+    const all = Array.from({ length: slots.size + 1 }, () =>
+      go(function* () {
+        while (stop.load() === 0) {
+          using _ = yield* slots.acquire(1)
+          times.add(1)
+          yield* yieldNow()
+        }
+      }),
+    )
+    for (const g of all) yield* g
   },
 )
 export const dieWithPermits = task(
@@ -208,5 +219,51 @@ export const waitFor = task(
   function* (group: SharedWaitGroup, started: AtomicInt): Routine<void> {
     started.add(1)
     yield* group.wait()
+  },
+)
+
+// ---- giving up
+
+/** Locks for no longer than a moment; gives how often it could. */
+export const lockImpatiently = task(
+  import.meta.url,
+  'lockImpatiently',
+  function* (mu: SharedMutex, inside: AtomicInt, times: number): Routine<number> {
+    let locked = 0
+    for (let i = 0; i < times; i++) {
+      try {
+        using _ = yield* mu.lock().within(withTimeout(background(), i % 3))
+        if (inside.add(1) !== 0) throw new Error('there are two inside')
+        if (i % 4 === 0) yield* yieldNow()
+        inside.sub(1)
+        locked++
+      } catch (error) {
+        if (!(error instanceof DeadlineExceeded)) throw error
+      }
+    }
+    return locked
+  },
+)
+export const useImpatiently = task(
+  import.meta.url,
+  'useImpatiently',
+  function* (
+    slots: SharedSemaphore,
+    out: AtomicInt,
+    most: AtomicInt,
+    permits: number,
+    times: number,
+  ): Routine<void> {
+    for (let i = 0; i < times; i++) {
+      try {
+        using _ = yield* slots.acquire(permits).within(withTimeout(background(), i % 3))
+        const now = out.add(permits) + permits
+        for (let seen = most.load(); seen < now; seen = most.load()) most.compareExchange(seen, now)
+        if (i % 4 === 0) yield* yieldNow()
+        out.sub(permits)
+      } catch (error) {
+        if (!(error instanceof DeadlineExceeded)) throw error
+      }
+    }
   },
 )

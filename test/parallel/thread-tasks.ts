@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { Doorbell, parked, quiet } from '../../src/parallel/doorbell.js'
 import { allocate, release } from '../../src/parallel/heap.js'
-import { attachMemory, globalAt, globalLength, type Memory, proc, procAt } from '../../src/parallel/layout.js'
+import { attachMemory, globalAt, globalLength, type Memory } from '../../src/parallel/layout.js'
 import { LockedRing } from '../../src/parallel/locked-ring.js'
 import { Names } from '../../src/parallel/names.js'
 import { RunQueue } from '../../src/parallel/run-queue.js'
@@ -47,13 +47,39 @@ export const bodies = {
     return taken
   },
 
+  /** Puts numbers into its own queue, takes from it, and steals from all the others. */
+  dealer: ({ memory, words, machine, args: [from = 0, count = 0, seed = 1, all = 1] }: Site) => {
+    const own = machine - 1
+    const random = numbers(seed)
+    const global = new LockedRing(memory, machine, globalAt, globalLength)
+    const queues = Array.from({ length: all }, (_, p) => new RunQueue(memory, p))
+    const queue = queues[own] as RunQueue
+    let put = 0
+    const take = () => {
+      const victim = queues[random(all)] as RunQueue
+      const number = queue.take() || global.take() || (victim === queue ? 0 : queue.stealFrom(victim, random(4) === 0))
+      if (number === 0) return
+      Atomics.add(words, control.counts + number, 1)
+      Atomics.add(words, control.count, 1)
+    }
+    while (Atomics.load(words, control.count) < (words[control.cell] as number)) {
+      if (Atomics.load(words, control.stop) !== 0) break
+      for (let some = random(400); some > 0 && put < count; some--) {
+        if (random(3) === 0) queue.putNext(from + put++, global)
+        else queue.put(from + put++, global)
+      }
+      queue.publish()
+      for (let some = 1 + random(300); some > 0; some--) take()
+    }
+    return put
+  },
+
   /** Looks whether queue 0 is empty; its owner sees to it that it never is. */
   observer: ({ memory, words }: Site) => {
     const queue = new RunQueue(memory, 0)
     let looks = 0
     for (; Atomics.load(words, control.stop) === 0; looks++) {
-      if (queue.looksEmpty) Atomics.add(words, control.faults, 1)
-      if (queue.length === 0) Atomics.add(words, control.faults + 1, 1)
+      if (queue.length === 0) Atomics.add(words, control.faults, 1)
     }
     return looks
   },
@@ -222,4 +248,3 @@ export function numbers(seed: number): (below: number) => number {
   }
 }
 
-export { proc, procAt }

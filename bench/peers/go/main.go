@@ -1,4 +1,4 @@
-// The Go side of the suites runtime and pool: `peer CASE N ROUNDS` prints one number a line, the figure of each round.
+// The Go side of the suites runtime, pool and parallel: `peer CASE N ROUNDS` prints one number a line, the figure of each round.
 // Each case is the same program as the one of that name in bench/programs/sluice.ts.
 package main
 
@@ -271,6 +271,7 @@ var cases = map[string]func(int) float64{
 	"select2": select2, "select8": select8, "selectReady2": selectReady2, "selectReady8": selectReady8,
 	"mutexFree": mutexFree, "mutexContended": mutexContended, "group": group,
 	"parkedBytes": parkedBytes, "parkedHeap": parkedHeap, "parkedStart": parkedStart, "poolGetPut": poolGetPut,
+	"channelInt": channelInt, "channelObject": channelObject, "fanOut": fanOut,
 }
 
 func main() {

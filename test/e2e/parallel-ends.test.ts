@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const program = fileURLToPath(new URL('programs/parallel-ends.ts', import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stderr: string
+  /** From the last thing the program said, or was told, to the end of its process. */
+  readonly tookMs: number
+}
+
+/** Runs the program until it ends, with a signal once it is ready if one is given. */
+function end(how: string, state: string, signal?: NodeJS.Signals): Promise<Ended> {
+  const env = { ...process.env }
+  for (const ours of ['NODE_ENV', 'VITEST', 'SLUICE_DEBUG', 'NODE_OPTIONS']) delete env[ours]
+  const child = spawn(process.execPath, ['--import', 'tsx', program, how, state], { cwd: root, env })
+  return new Promise((resolve) => {
+    let stderr = ''
+    let readyMs = Number.NaN
+    child.stdout.on('data', () => {
+      readyMs = performance.now()
+      if (signal !== undefined) child.kill(signal)
+    })
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    child.on('close', (code) => resolve({ code, stderr, tookMs: performance.now() - readyMs }))
+  })
+}
+
+describe.each(['busy', 'asleep', 'parked'])(
+  'with worker threads that are %s, the program ends at once',
+  (state) => {
+    it('when main returns', async () => {
+      const { code, stderr, tookMs } = await end('returns', state)
+      expect([code, stderr]).toEqual([0, ''])
+      expect(tookMs).toBeLessThan(1000)
+    })
+
+    it('when main throws', async () => {
+      const { code, stderr, tookMs } = await end('throws', state)
+      expect(code).toBe(2)
+      expect(stderr).toContain('panic: TypeError: broken')
+      expect(tookMs).toBeLessThan(1000)
+    })
+
+    it('when it calls process.exit', async () => {
+      const { code, stderr, tookMs } = await end('exits', state)
+      expect([code, stderr]).toEqual([3, ''])
+      expect(tookMs).toBeLessThan(1000)
+    })
+
+    it.each(['SIGINT', 'SIGTERM'] as const)('on %s, which ends the context of main', async (signal) => {
+      const { code, stderr, tookMs } = await end('signal', state, signal)
+      expect([code, stderr]).toEqual([0, ''])
+      expect(tookMs).toBeLessThan(1000)
+    })
+  },
+)
