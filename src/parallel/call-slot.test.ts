@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { claim, done, finish, free, kindOf, machineOf, queued, running, SlotArena, unqueue } from './call-slot.js'
+import {
+  claim,
+  done,
+  finish,
+  free,
+  kindOf,
+  machineOf,
+  queued,
+  running,
+  SlotArena,
+  unqueue,
+} from './call-slot.js'
 import { createMemory, ownerOf, slot, slotAt, slotNumber, slotsPerProc } from './layout.js'
 
 function queuedSlot() {
@@ -24,7 +35,11 @@ describe('a call slot', () => {
 
   it('is not claimed after its caller took it back', () => {
     const { memory, number, state } = queuedSlot()
-    expect([unqueue(memory, number), unqueue(memory, number), claim(memory, number, 7)]).toEqual([true, false, false])
+    expect([unqueue(memory, number), unqueue(memory, number), claim(memory, number, 7)]).toEqual([
+      true,
+      false,
+      false,
+    ])
     expect(state()).toBe(free)
   })
 

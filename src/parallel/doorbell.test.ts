@@ -14,7 +14,8 @@ function bring(memory: ReturnType<typeof createMemory>, words: Int32Array, count
     // Some sleepers are caught as they lie down, some when they sleep already.
     for (let spin = 0; spin < i % 300 && Atomics.load(words, control.cell + 1) !== i; spin++);
     if (Atomics.load(words, control.cell + 1) === i) continue
-    if (Atomics.wait(words, control.cell + 1, i - 1, 5000) === 'timed-out') throw new Error(`wake ${i} was lost`)
+    if (Atomics.wait(words, control.cell + 1, i - 1, 5000) === 'timed-out')
+      throw new Error(`wake ${i} was lost`)
   }
 }
 
@@ -23,7 +24,12 @@ describe('a doorbell', () => {
     const memory = createMemory()
     const bell = new Doorbell(memory, 1)
     expect(bell.lieDown(parked, () => false)).toBe(false)
-    expect([bell.sleeps, bell.isFree, bell.ringForWork(), bell.ringForWork()]).toEqual([true, true, true, false])
+    expect([bell.sleeps, bell.isFree, bell.ringForWork(), bell.ringForWork()]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ])
     expect(memory.words[procAt(1) + proc.state]).toBe(polling)
     expect([bell.sleeps, bell.isPolling]).toEqual([false, true])
     bell.isPolling = false
@@ -58,6 +64,8 @@ describe('a doorbell', () => {
   it('loses no wake of a thread whose event loop goes on', { timeout: 30_000 }, async () => {
     const memory = createMemory()
     const few = sleeps / 5
-    await onThreads(memory, new SharedArrayBuffer(1024), [['listener', few]], (words) => bring(memory, words, few))
+    await onThreads(memory, new SharedArrayBuffer(1024), [['listener', few]], (words) =>
+      bring(memory, words, few),
+    )
   })
 })

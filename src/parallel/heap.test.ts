@@ -26,7 +26,8 @@ describe('the heap', () => {
           expect(block).toBeGreaterThanOrEqual(heapAt)
           expect(block + sizeOf(bytes)).toBeLessThanOrEqual(heapAt + heapBytes / 4)
           for (const [other, size] of held)
-            if (block < other + sizeOf(size) && other < block + sizeOf(bytes)) throw new Error('blocks overlap')
+            if (block < other + sizeOf(size) && other < block + sizeOf(bytes))
+              throw new Error('blocks overlap')
           held.set(block, bytes)
         } else {
           const [block, bytes] = [...held][random(held.size)] ?? [0, 0]
@@ -59,7 +60,9 @@ describe('the heap', () => {
     expect(allocate(memory, 1, 2 ** 26)).toBe(heapAt)
   })
 
-  it('is shared by threads: no block has two owners at once, and all come back', { timeout: 20_000 }, async () => {
+  it('is shared by threads: no block has two owners at once, and all come back', {
+    timeout: 20_000,
+  }, async () => {
     const memory = heap()
     const block = new SharedArrayBuffer(1024)
     const jobs = [1, 2, 3, 4].map((seed) => ['allocator', 100_000, seed] as const)

@@ -38,7 +38,8 @@ describe('names', () => {
     expect(numbers.size).toBe(500)
     expect(new Set(numbers.values()).size).toBe(500)
     expect(memory.words[header.namesCount]).toBe(500)
-    for (const [name, number, isRead] of results.flat()) expect([number, isRead]).toEqual([numbers.get(name), true])
+    for (const [name, number, isRead] of results.flat())
+      expect([number, isRead]).toEqual([numbers.get(name), true])
   })
 
   it('are refused beyond their most, and those that were there stay', { timeout: 20_000 }, () => {

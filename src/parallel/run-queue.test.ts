@@ -1,6 +1,16 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { control, onThreads } from '../../test/parallel/thread-tasks.js'
-import { createMemory, globalAt, globalLength, inboxLength, mostProcs, proc, procAt, slotsPerProc } from './layout.js'
+import {
+  createMemory,
+  globalAt,
+  globalLength,
+  inboxLength,
+  mostProcs,
+  proc,
+  procAt,
+  slotsPerProc,
+} from './layout.js'
 import { LockedRing } from './locked-ring.js'
 import { RunQueue, StealOrder } from './run-queue.js'
 
@@ -164,8 +174,7 @@ describe('a run queue among threads', () => {
           own.publish()
           while (take());
           const untilMs = performance.now() + 20_000
-          while (Atomics.load(words, control.count) < total && performance.now() < untilMs)
-            await new Promise((tick) => setTimeout(tick, 1))
+          while (Atomics.load(words, control.count) < total && performance.now() < untilMs) await delay(1)
           Atomics.store(words, control.stop, 1)
         },
       )

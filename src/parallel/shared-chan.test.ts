@@ -1,7 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RuntimeError, type Routine, run, select, trySelect } from 'sluice'
 import { background, withTimeout } from 'sluice/context'
-import { NotCarriedError, OutOfSharedMemory, procs, type SharedChan, sharedChan, stopProcs } from 'sluice/parallel'
+import {
+  NotCarriedError,
+  OutOfSharedMemory,
+  procs,
+  type SharedChan,
+  sharedChan,
+  stopProcs,
+} from 'sluice/parallel'
 import {
   canceling,
   closeIt,
@@ -47,12 +55,12 @@ async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 8000
   while (!isSo()) {
     if (performance.now() > untilMs) throw new Error('it did not come about')
-    await new Promise((tick) => setTimeout(tick, 1))
+    await delay(1)
   }
 }
 
 /** Long enough for who is about to wait to do so; nothing is asserted that depends on it. */
-const moment = () => new Promise((tick) => setTimeout(tick, 5))
+const moment = () => delay(5)
 
 function failureOf(operation: PromiseLike<unknown>): PromiseLike<unknown> {
   return operation.then(
@@ -77,84 +85,113 @@ function agree(all: readonly Seen[], left: readonly number[] = []): void {
 
 function drain(channel: SharedChan<number>): number[] {
   const values: number[] = []
-  for (let r = channel.tryRecv(); r !== undefined && r.done !== true; r = channel.tryRecv()) values.push(r.value)
+  for (let r = channel.tryRecv(); r !== undefined && r.done !== true; r = channel.tryRecv())
+    values.push(r.value)
   return values
 }
 
 describe('a shared channel', () => {
-  it.each(capacities)('CH1 across threads: receivers of an empty channel wait, and two sends release both (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const at = counters(1)
-    const both = Promise.all([receiveOne.on(1)(channel, at), receiveOne.on(2)(channel, at)])
-    await until(() => read(at) === 2)
-    await moment()
-    expect(channel.tryRecv()).toBe(undefined)
-    expect(trySelect({ c: channel.recv() })).toBe(undefined)
-    await channel.send(1)
-    await channel.send(2)
-    const values = (await both).map(({ value }) => value)
-    expect(values.sort()).toEqual([1, 2])
-  })
+  it.each(capacities)(
+    'CH1 across threads: receivers of an empty channel wait, and two sends release both (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const at = counters(1)
+      const both = Promise.all([receiveOne.on(1)(channel, at), receiveOne.on(2)(channel, at)])
+      await until(() => read(at) === 2)
+      await moment()
+      expect(channel.tryRecv()).toBe(undefined)
+      expect(trySelect({ c: channel.recv() })).toBe(undefined)
+      await channel.send(1)
+      await channel.send(2)
+      const values = (await both).map(({ value }) => value)
+      expect(values.sort()).toEqual([1, 2])
+    },
+  )
 
-  it.each(capacities)('CH2 across threads: one more send than there is room waits for a receive (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const at = counters(1)
-    for (let i = 0; i < capacity; i++) await channel.send(i)
-    expect(channel.trySend(99)).toBe(false)
-    expect(trySelect({ c: channel.send(99) })).toBe(undefined)
-    const more = sendOne.on(1)(channel, capacity, at).then((how) => how)
-    await until(() => read(at) === 1)
-    await moment()
-    expect(channel.trySend(99)).toBe(false)
-    expect(await channel.recv()).toBe(0)
-    expect(await more).toBe('sent')
-    expect(channel.length).toBe(capacity)
-    for (let i = 1; i <= capacity; i++) expect(await channel.recv()).toBe(i)
-  })
+  it.each(capacities)(
+    'CH2 across threads: one more send than there is room waits for a receive (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const at = counters(1)
+      for (let i = 0; i < capacity; i++) await channel.send(i)
+      expect(channel.trySend(99)).toBe(false)
+      expect(trySelect({ c: channel.send(99) })).toBe(undefined)
+      const more = sendOne
+        .on(1)(channel, capacity, at)
+        .then((how) => how)
+      await until(() => read(at) === 1)
+      await moment()
+      expect(channel.trySend(99)).toBe(false)
+      expect(await channel.recv()).toBe(0)
+      expect(await more).toBe('sent')
+      expect(channel.length).toBe(capacity)
+      for (let i = 1; i <= capacity; i++) expect(await channel.recv()).toBe(i)
+    },
+  )
 
-  it.each(capacities)('CH3 across threads: what was sent before the close arrives in order, then the end for ever (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    for (const i of upTo(capacity)) await channel.send(i)
-    channel.close()
-    expect(await collect.on(1)(channel)).toEqual(upTo(capacity))
-    for (let i = 0; i < 3; i++) {
-      expect(await receiveOne.on(2)(channel, counters(1))).toEqual({ done: true, value: undefined })
-      expect(await channel.recv()).toBe(undefined)
-    }
-  })
+  it.each(capacities)(
+    'CH3 across threads: what was sent before the close arrives in order, then the end for ever (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      for (const i of upTo(capacity)) await channel.send(i)
+      channel.close()
+      expect(await collect.on(1)(channel)).toEqual(upTo(capacity))
+      for (let i = 0; i < 3; i++) {
+        expect(await receiveOne.on(2)(channel, counters(1))).toEqual({ done: true, value: undefined })
+        expect(await channel.recv()).toBe(undefined)
+      }
+    },
+  )
 
-  it.each(capacities)('CH4 across threads: a close ends all that wait for a value (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const at = counters(1)
-    const waiting = Promise.all([1, 2, 3, 4, 1, 2].map((p) => receiveOne.on(p)(channel, at)))
-    await until(() => read(at) === 6)
-    await moment()
-    await closeIt.on(3)(channel)
-    for (const result of await waiting) expect(result).toEqual({ done: true, value: undefined })
-  })
+  it.each(capacities)(
+    'CH4 across threads: a close ends all that wait for a value (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const at = counters(1)
+      const waiting = Promise.all([1, 2, 3, 4, 1, 2].map((p) => receiveOne.on(p)(channel, at)))
+      await until(() => read(at) === 6)
+      await moment()
+      await closeIt.on(3)(channel)
+      for (const result of await waiting) expect(result).toEqual({ done: true, value: undefined })
+    },
+  )
 
-  it.each(capacities)('CH5 across threads: one sender and one receiver keep the order (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const values = collect.on(2)(channel).then((values) => values)
-    await produce.on(1)(channel, 0, 1000)
-    channel.close()
-    expect(await values).toEqual(upTo(1000))
-  })
+  it.each(capacities)(
+    'CH5 across threads: one sender and one receiver keep the order (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const values = collect
+        .on(2)(channel)
+        .then((values) => values)
+      await produce.on(1)(channel, 0, 1000)
+      channel.close()
+      expect(await values).toEqual(upTo(1000))
+    },
+  )
 
-  it.each(capacities)('CH6 across threads: four senders of the same 1000 values, four receivers (capacity %i)', { timeout: 20_000 }, async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const at = counters(1000)
-    const counts = Promise.all([1, 2, 3, 4].map((p) => consume.on(p)(channel, at)))
-    await Promise.all([1, 2, 3, 4].map((p) => produce.on(p)(channel, 0, 1000)))
-    channel.close()
-    expect((await counts).reduce((sum, count) => sum + count)).toBe(4000)
-    for (const i of upTo(1000)) expect(read(at + i)).toBe(4)
-  })
+  it.each(capacities)(
+    'CH6 across threads: four senders of the same 1000 values, four receivers (capacity %i)',
+    { timeout: 20_000 },
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const at = counters(1000)
+      const counts = Promise.all([1, 2, 3, 4].map((p) => consume.on(p)(channel, at)))
+      await Promise.all([1, 2, 3, 4].map((p) => produce.on(p)(channel, 0, 1000)))
+      channel.close()
+      expect((await counts).reduce((sum, count) => sum + count)).toBe(4000)
+      for (const i of upTo(1000)) expect(read(at + i)).toBe(4)
+    },
+  )
 
   it('CH7 across threads: length and capacity are the same on every thread', async () => {
     const channel = sharedChan<number>(10)
     for (const i of [1, 2, 3]) await channel.send(i)
-    expect(await tries.on(1)(channel, 4)).toEqual({ sent: true, received: { done: false, value: 1 }, length: 3, capacity: 10 })
+    expect(await tries.on(1)(channel, 4)).toEqual({
+      sent: true,
+      received: { done: false, value: 1 },
+      length: 3,
+      capacity: 10,
+    })
     expect([channel.length, channel.capacity]).toEqual([3, 10])
     const unbuffered = sharedChan<number>()
     expect([unbuffered.length, unbuffered.capacity]).toEqual([0, 0])
@@ -167,25 +204,31 @@ describe('a shared channel', () => {
     }
   })
 
-  it.each([0, 1, 4])('CH9 CH10 CH11 CH13 across threads: a closed channel (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    await closeIt.on(1)(channel)
-    for (let i = 0; i < 3; i++) {
-      expect(await channel.recv()).toBe(undefined)
-      expect(channel.tryRecv()).toEqual({ done: true, value: undefined })
-      expect(trySelect({ c: channel.recv() })).toEqual({ key: 'c', value: undefined })
-      expect(await select({ c: channel.next(), other: sharedChan().recv() })).toMatchObject({ key: 'c', value: { done: true } })
-      await expect(channel.send(1)).rejects.toThrow(new RuntimeError('send on closed channel'))
-      expect(() => channel.trySend(1)).toThrow('send on closed channel')
-      expect(() => channel.close()).toThrow(new RuntimeError('close of closed channel'))
-      expect(await tries.on(2)(channel, 1)).toMatchObject({
-        sent: 'RuntimeError: send on closed channel',
-        received: { done: true, value: undefined },
-        length: 0,
-      })
-      await expect(closeIt.on(3)(channel)).rejects.toThrow('close of closed channel')
-    }
-  })
+  it.each([0, 1, 4])(
+    'CH9 CH10 CH11 CH13 across threads: a closed channel (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      await closeIt.on(1)(channel)
+      for (let i = 0; i < 3; i++) {
+        expect(await channel.recv()).toBe(undefined)
+        expect(channel.tryRecv()).toEqual({ done: true, value: undefined })
+        expect(trySelect({ c: channel.recv() })).toEqual({ key: 'c', value: undefined })
+        expect(await select({ c: channel.next(), other: sharedChan().recv() })).toMatchObject({
+          key: 'c',
+          value: { done: true },
+        })
+        await expect(channel.send(1)).rejects.toThrow(new RuntimeError('send on closed channel'))
+        expect(() => channel.trySend(1)).toThrow('send on closed channel')
+        expect(() => channel.close()).toThrow(new RuntimeError('close of closed channel'))
+        expect(await tries.on(2)(channel, 1)).toMatchObject({
+          sent: 'RuntimeError: send on closed channel',
+          received: { done: true, value: undefined },
+          length: 0,
+        })
+        await expect(closeIt.on(3)(channel)).rejects.toThrow('close of closed channel')
+      }
+    },
+  )
 
   it('CH12 across threads: a value in a closed channel comes first', async () => {
     const channel = sharedChan<number>(2)
@@ -195,37 +238,47 @@ describe('a shared channel', () => {
     expect(await receiveOne.on(1)(channel, counters(1))).toEqual({ done: true, value: undefined })
   })
 
-  it.each(capacities)('CH14 across threads: a close fails all that wait to send, and none of their values arrives (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    for (const i of upTo(capacity)) await channel.send(i)
-    const at = counters(1)
-    const waiting = [1, 2, 3, 4, 1, 0].map((p) => failureOf(sendOne.on(p)(channel, -1, at)))
-    await until(() => read(at) === 6)
-    await moment()
-    channel.close()
-    for (const error of await Promise.all(waiting)) {
-      expect(error).toBeInstanceOf(RuntimeError)
-      expect(error).toMatchObject({ message: 'send on closed channel' })
-    }
-    expect(await collect.on(1)(channel)).toEqual(upTo(capacity))
-  })
+  it.each(capacities)(
+    'CH14 across threads: a close fails all that wait to send, and none of their values arrives (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      for (const i of upTo(capacity)) await channel.send(i)
+      const at = counters(1)
+      const waiting = [1, 2, 3, 4, 1, 0].map((p) => failureOf(sendOne.on(p)(channel, -1, at)))
+      await until(() => read(at) === 6)
+      await moment()
+      channel.close()
+      for (const error of await Promise.all(waiting)) {
+        expect(error).toBeInstanceOf(RuntimeError)
+        expect(error).toMatchObject({ message: 'send on closed channel' })
+      }
+      expect(await collect.on(1)(channel)).toEqual(upTo(capacity))
+    },
+  )
 
-  it.each([1, 2, 3, 64])('CH15 across threads: a receive makes room for a send that waits; the order stays (capacity %i)', async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    for (const i of upTo(capacity)) await channel.send(i)
-    const at = counters(1)
-    const waits = sendOne.on(1)(channel, capacity, at).then((how) => how)
-    await until(() => read(at) === 1)
-    await moment()
-    expect(await channel.recv()).toBe(0)
-    expect(await waits).toBe('sent')
-    expect(drain(channel)).toEqual(upTo(capacity, 1))
-  })
+  it.each([1, 2, 3, 64])(
+    'CH15 across threads: a receive makes room for a send that waits; the order stays (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      for (const i of upTo(capacity)) await channel.send(i)
+      const at = counters(1)
+      const waits = sendOne
+        .on(1)(channel, capacity, at)
+        .then((how) => how)
+      await until(() => read(at) === 1)
+      await moment()
+      expect(await channel.recv()).toBe(0)
+      expect(await waits).toBe('sent')
+      expect(drain(channel)).toEqual(upTo(capacity, 1))
+    },
+  )
 
   it('CH16 across threads: a value for a receiver that waits does not stay in the buffer', async () => {
     const channel = sharedChan<number>(3)
     const at = counters(1)
-    const received = receiveOne.on(1)(channel, at).then((result) => result)
+    const received = receiveOne
+      .on(1)(channel, at)
+      .then((result) => result)
     await until(() => read(at) === 1)
     await moment()
     expect(channel.trySend(5)).toBe(true)
@@ -249,20 +302,30 @@ describe('a shared channel', () => {
     expect(await collect.on(2)(channel)).toEqual(upTo(1000))
   })
 
-  it.each([0, 1])('CH19 across threads: trying again and again meets one that waits (capacity %i)', async (capacity) => {
-    const channel = sharedChan<unknown>(capacity)
-    for (const value of [1, 'text', { nested: [true] }, undefined, null]) {
-      expect(channel.tryRecv()).toBe(undefined)
-      const sent = sendOne.on(1)(channel, value, counters(1)).then((how) => how)
-      let result = channel.tryRecv()
-      await until(() => (result ??= channel.tryRecv()) !== undefined)
-      expect(result).toEqual({ done: false, value })
-      expect(await sent).toBe('sent')
-      const received = receiveOne.on(2)(channel, counters(1)).then((r) => r)
-      await until(() => channel.trySend(value))
-      expect(await received).toEqual({ done: false, value })
-    }
-  })
+  it.each([0, 1])(
+    'CH19 across threads: trying again and again meets one that waits (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<unknown>(capacity)
+      for (const value of [1, 'text', { nested: [true] }, undefined, null]) {
+        expect(channel.tryRecv()).toBe(undefined)
+        const sent = sendOne
+          .on(1)(channel, value, counters(1))
+          .then((how) => how)
+        let result = channel.tryRecv()
+        await until(() => {
+          result ??= channel.tryRecv()
+          return result !== undefined
+        })
+        expect(result).toEqual({ done: false, value })
+        expect(await sent).toBe('sent')
+        const received = receiveOne
+          .on(2)(channel, counters(1))
+          .then((r) => r)
+        await until(() => channel.trySend(value))
+        expect(await received).toEqual({ done: false, value })
+      }
+    },
+  )
 
   it('CH25 across threads: channels of channels', async () => {
     const requests = sharedChan<{ n: number; answer: SharedChan<number> }>()
@@ -288,24 +351,31 @@ describe('a shared channel', () => {
     ])
   })
 
-  it.each([0, 2])('carries objects with nested data, and values too large for a cell (capacity %i)', async (capacity) => {
-    const channel = sharedChan<unknown>(capacity)
-    const values = [
-      { a: [{ b: new Map([['k', { c: 1n }]]) }], d: new Date(5) },
-      'x'.repeat(300_000),
-      new Uint8Array(100_000).fill(7),
-      new RangeError('as a value'),
-      upTo(5000),
-    ]
-    const back = collect.on(1)(channel).then((back) => back)
-    await sendEach.on(2)(channel, values)
-    channel.close()
-    expect(await back).toEqual(values)
-  })
+  it.each([0, 2])(
+    'carries objects with nested data, and values too large for a cell (capacity %i)',
+    async (capacity) => {
+      const channel = sharedChan<unknown>(capacity)
+      const values = [
+        { a: [{ b: new Map([['k', { c: 1n }]]) }], d: new Date(5) },
+        'x'.repeat(300_000),
+        new Uint8Array(100_000).fill(7),
+        new RangeError('as a value'),
+        upTo(5000),
+      ]
+      const back = collect
+        .on(1)(channel)
+        .then((back) => back)
+      await sendEach.on(2)(channel, values)
+      channel.close()
+      expect(await back).toEqual(values)
+    },
+  )
 
   it.each([0, 2])('refuses what cannot cross, and stays usable (capacity %i)', async (capacity) => {
     const channel = sharedChan<unknown>(capacity)
-    const received = receiveOne.on(1)(channel, counters(1)).then((r) => r)
+    const received = receiveOne
+      .on(1)(channel, counters(1))
+      .then((r) => r)
     await expect(channel.send({ on: () => 1 })).rejects.toThrow(NotCarriedError)
     await expect(channel.send({ on: () => 1 })).rejects.toThrow('value.on')
     await expect(channel.send(new SharedArrayBuffer(8))).rejects.toThrow('only a message can carry')
@@ -325,31 +395,44 @@ describe('a shared channel', () => {
 })
 
 describe('every number of producers and consumers', () => {
-  it.each(capacities)('gets every value exactly once (capacity %i)', { timeout: 30_000 }, async (capacity) => {
-    const each = 240
-    for (const producers of [1, 2, 3, 4])
-      for (const consumers of [1, 2, 3, 4]) {
-        const channel = sharedChan<number>(capacity)
-        const total = producers * each
-        const at = counters(total)
-        const got = Promise.all(upTo(consumers).map((i) => consume.on(1 + ((i + 1) % 4))(channel, at)))
-        await Promise.all(upTo(producers).map((i) => produce.on(1 + (i % 4))(channel, i * each, each)))
-        channel.close()
-        expect((await got).reduce((sum, count) => sum + count)).toBe(total)
-        for (const i of upTo(total)) if (read(at + i) !== 1) throw new Error(`${i} arrived ${read(at + i)} times`)
-        const { memory, machine } = thisProcessor()
-        release(memory, machine, at, total * 4)
-      }
-  })
+  it.each(capacities)(
+    'gets every value exactly once (capacity %i)',
+    { timeout: 30_000 },
+    async (capacity) => {
+      const each = 240
+      for (const producers of [1, 2, 3, 4])
+        for (const consumers of [1, 2, 3, 4]) {
+          const channel = sharedChan<number>(capacity)
+          const total = producers * each
+          const at = counters(total)
+          const got = Promise.all(upTo(consumers).map((i) => consume.on(1 + ((i + 1) % 4))(channel, at)))
+          await Promise.all(upTo(producers).map((i) => produce.on(1 + (i % 4))(channel, i * each, each)))
+          channel.close()
+          expect((await got).reduce((sum, count) => sum + count)).toBe(total)
+          for (const i of upTo(total))
+            if (read(at + i) !== 1) throw new Error(`${i} arrived ${read(at + i)} times`)
+          const { memory, machine } = thisProcessor()
+          release(memory, machine, at, total * 4)
+        }
+    },
+  )
 })
 
 describe('select over shared channels', () => {
-  it.each([0, 10])('SE3 across threads: two that send and receive on one channel (capacity %i)', { timeout: 20_000 }, async (capacity) => {
-    const rounds = 200
-    const channel = sharedChan<number>(capacity)
-    const [a, b] = await Promise.all([selfSelect.on(1)(channel, 1, rounds), selfSelect.on(2)(channel, 2, rounds)])
-    if (capacity === 0) expect([a?.own, b?.own, (a?.received ?? 0) + (b?.received ?? 0)]).toEqual([0, 0, rounds])
-  })
+  it.each([0, 10])(
+    'SE3 across threads: two that send and receive on one channel (capacity %i)',
+    { timeout: 20_000 },
+    async (capacity) => {
+      const rounds = 200
+      const channel = sharedChan<number>(capacity)
+      const [a, b] = await Promise.all([
+        selfSelect.on(1)(channel, 1, rounds),
+        selfSelect.on(2)(channel, 2, rounds),
+      ])
+      if (capacity === 0)
+        expect([a?.own, b?.own, (a?.received ?? 0) + (b?.received ?? 0)]).toEqual([0, 0, rounds])
+    },
+  )
 
   it('SE3: two of one thread that send and receive on one channel', async () => {
     const channel = sharedChan<number>(0)
@@ -367,10 +450,14 @@ describe('select over shared channels', () => {
   it('SE8 across threads: one that has chosen waits on none of the others any more', async () => {
     const [c, d] = [sharedChan<number>(), sharedChan<number>()]
     const at = counters(2)
-    const selected = selectReceive.on(1)({ c, d }, at).then((r) => r)
+    const selected = selectReceive
+      .on(1)({ c, d }, at)
+      .then((r) => r)
     await until(() => read(at) === 1)
     await moment()
-    const receives = receiveOne.on(1)(c, at + 1).then((r) => r)
+    const receives = receiveOne
+      .on(1)(c, at + 1)
+      .then((r) => r)
     await until(() => read(at + 1) === 1)
     await moment()
     await d.send(5)
@@ -382,11 +469,17 @@ describe('select over shared channels', () => {
   it('SE9 across threads: who waits behind one that has chosen is served', async () => {
     const [c, d] = [sharedChan<number>(), sharedChan<number>()]
     const at = counters(3)
-    const first = receiveOne.on(2)(c, at).then((r) => r)
+    const first = receiveOne
+      .on(2)(c, at)
+      .then((r) => r)
     await until(() => read(at) === 1)
-    const selected = selectReceive.on(1)({ c, d }, at + 1).then((r) => r)
+    const selected = selectReceive
+      .on(1)({ c, d }, at + 1)
+      .then((r) => r)
     await until(() => read(at + 1) === 1)
-    const last = receiveOne.on(3)(c, at + 2).then((r) => r)
+    const last = receiveOne
+      .on(3)(c, at + 2)
+      .then((r) => r)
     await until(() => read(at + 2) === 1)
     await moment()
     await d.send(1)
@@ -408,7 +501,9 @@ describe('select over shared channels', () => {
     for (const capacity of [0, 1]) {
       const [c, d] = [sharedChan<number>(capacity), sharedChan<number>(capacity)]
       const at = counters(2)
-      const received = selectReceive.on(1)({ c, d }, at).then((r) => r)
+      const received = selectReceive
+        .on(1)({ c, d }, at)
+        .then((r) => r)
       await until(() => read(at) === 1)
       await moment()
       d.close()
@@ -427,66 +522,89 @@ describe('select over shared channels', () => {
     }
   })
 
-  it.each([1, 2, 3, 4, 5, 6])('mixing shared and local cases commits exactly one each (seed %i)', { timeout: 20_000 }, async (seed) => {
-    const shared = [sharedChan<number>(), sharedChan<number>(), sharedChan<number>(1), sharedChan<number>(3)]
-    const quit = sharedChan<number>()
-    const all = Promise.all(
-      [1, 2, 3, 4, 1, 2].map((p, i) => mix.on(p)(shared, quit, (i + 1) * 10_000_000, seed * 100 + i)),
-    )
-    await new Promise((tick) => setTimeout(tick, 500))
-    quit.close()
-    const seen = await all
-    agree(seen, shared.flatMap(drain))
-    expect(seen.every(({ sent, received }) => sent.length + received.length > 0)).toBe(true)
-  })
+  it.each([1, 2, 3, 4, 5, 6])(
+    'mixing shared and local cases commits exactly one each (seed %i)',
+    { timeout: 20_000 },
+    async (seed) => {
+      const shared = [
+        sharedChan<number>(),
+        sharedChan<number>(),
+        sharedChan<number>(1),
+        sharedChan<number>(3),
+      ]
+      const quit = sharedChan<number>()
+      const all = Promise.all(
+        [1, 2, 3, 4, 1, 2].map((p, i) => mix.on(p)(shared, quit, (i + 1) * 10_000_000, seed * 100 + i)),
+      )
+      await delay(500)
+      quit.close()
+      const seen = await all
+      agree(seen, shared.flatMap(drain))
+      expect(seen.every(({ sent, received }) => sent.length + received.length > 0)).toBe(true)
+    },
+  )
 
   it('mixing cases on the main thread as well', { timeout: 20_000 }, async () => {
     const shared = [sharedChan<number>(), sharedChan<number>(2)]
     const quit = sharedChan<number>()
     const all = Promise.all([0, 1, 0, 2].map((p, i) => mix.on(p)(shared, quit, (i + 1) * 10_000_000, 77 + i)))
-    await new Promise((tick) => setTimeout(tick, 500))
+    await delay(500)
     quit.close()
     agree(await all, shared.flatMap(drain))
   })
 })
 
 describe('races', () => {
-  it.each(capacities)('with close: what was sent arrives, what failed does not (capacity %i)', { timeout: 20_000 }, async (capacity) => {
-    for (let round = 0; round < 30; round++) {
+  it.each(capacities)(
+    'with close: what was sent arrives, what failed does not (capacity %i)',
+    { timeout: 20_000 },
+    async (capacity) => {
+      for (let round = 0; round < 30; round++) {
+        const channel = sharedChan<number>(capacity)
+        const all = Promise.all([
+          ...[1, 2, 3].map((p) => sendUntilClosed.on(p)(channel, p * 10_000_000)),
+          ...[2, 3, 4].map((p) => receiveUntilClosed.on(p)(channel)),
+        ])
+        await delay(round % 6)
+        channel.close()
+        agree((await all) as Seen[])
+      }
+    },
+  )
+
+  it.each(capacities)(
+    'with the end of contexts: a wait that was given up has had no effect (capacity %i)',
+    { timeout: 20_000 },
+    async (capacity) => {
       const channel = sharedChan<number>(capacity)
-      const all = Promise.all([
-        ...[1, 2, 3].map((p) => sendUntilClosed.on(p)(channel, p * 10_000_000)),
-        ...[2, 3, 4].map((p) => receiveUntilClosed.on(p)(channel)),
-      ])
-      await new Promise((tick) => setTimeout(tick, round % 6))
-      channel.close()
-      agree((await all) as Seen[])
-    }
-  })
+      const quit = sharedChan<number>()
+      const all = Promise.all(
+        [1, 2, 3, 4].map((p) => fickle.on(p)(channel, quit, p % 2 === 0, p * 10_000_000, capacity * 10 + p)),
+      )
+      await delay(500)
+      quit.close()
+      const seen = await all
+      agree(seen, drain(channel))
+      expect(seen.every(({ chosen }) => chosen.up > 0)).toBe(true)
+    },
+  )
 
-  it.each(capacities)('with the end of contexts: a wait that was given up has had no effect (capacity %i)', { timeout: 20_000 }, async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const quit = sharedChan<number>()
-    const all = Promise.all(
-      [1, 2, 3, 4].map((p) => fickle.on(p)(channel, quit, p % 2 === 0, p * 10_000_000, capacity * 10 + p)),
-    )
-    await new Promise((tick) => setTimeout(tick, 500))
-    quit.close()
-    const seen = await all
-    agree(seen, drain(channel))
-    expect(seen.every(({ chosen }) => chosen.up > 0)).toBe(true)
-  })
-
-  it.each(capacities)('with cancel: a wait that was given up has had no effect (capacity %i)', { timeout: 20_000 }, async (capacity) => {
-    const channel = sharedChan<number>(capacity)
-    const quit = sharedChan<number>()
-    const all = Promise.all(
-      [1, 2, 3, 4].map((p) => canceling.on(p)(channel, quit, p % 2 === 0, p * 10_000_000, capacity * 10 + p)),
-    )
-    await new Promise((tick) => setTimeout(tick, 500))
-    quit.close()
-    agree(await all, drain(channel))
-  })
+  it.each(capacities)(
+    'with cancel: a wait that was given up has had no effect (capacity %i)',
+    { timeout: 20_000 },
+    async (capacity) => {
+      const channel = sharedChan<number>(capacity)
+      const quit = sharedChan<number>()
+      const all = Promise.all(
+        [1, 2, 3, 4].map((p) =>
+          canceling.on(p)(channel, quit, p % 2 === 0, p * 10_000_000, capacity * 10 + p),
+        ),
+      )
+      await delay(500)
+      quit.close()
+      agree(await all, drain(channel))
+    },
+  )
 })
 
 describe('the memory of channels', () => {
@@ -495,7 +613,7 @@ describe('the memory of channels', () => {
   async function settle(): Promise<void> {
     for (let i = 0; i < 4; i++) {
       gc()
-      await new Promise((tick) => setTimeout(tick, 1))
+      await delay(1)
     }
   }
   const used = () => thisProcessor().memory.words[header.heapNext] as number
@@ -536,7 +654,9 @@ describe('the memory of channels', () => {
     const use = async () => {
       for (let i = 0; i < 30; i++) {
         const channel = sharedChan<number>(i % 3)
-        const got = collect.on(1)(channel as SharedChan<unknown>).then((got) => got)
+        const got = collect
+          .on(1)(channel as SharedChan<unknown>)
+          .then((got) => got)
         await produce.on(2)(channel, 0, 3)
         channel.close()
         expect(await got).toEqual([0, 1, 2])
@@ -551,7 +671,11 @@ describe('the memory of channels', () => {
     const use = () =>
       run(function* (): Routine<void> {
         for (let i = 0; i < 500; i++) {
-          const cases = { idle: idle.send(i), other: idle.recv(), busy: i % 2 === 0 ? busy.send(i) : busy.recv() }
+          const cases = {
+            idle: idle.send(i),
+            other: idle.recv(),
+            busy: i % 2 === 0 ? busy.send(i) : busy.recv(),
+          }
           expect((yield* select(cases)).key).toBe('busy')
         }
       })

@@ -6,6 +6,7 @@ import { Scratch } from './cell.js'
 import { boardBytes, Claim, OfferBoard } from './offer-board.js'
 import { ended, full, nothing, refused, RingBuffer } from './ring-chan.js'
 import { defineKind, object, SharedObject } from './shared-object.js'
+import { contestAbove } from './shared-waiting.js'
 import { Waiters } from './waiters.js'
 import type { Processor } from './processor.js'
 
@@ -97,6 +98,7 @@ export abstract class SharedChan<T> extends SharedObject implements Chan<T> {
 
   /** @internal */
   enterReceiver(receive: SharedReceive<T>): void {
+    contestLikeAbove(receive)
     this.receivers.push(receive)
     this.processor.watch(this)
     this.look()
@@ -263,6 +265,7 @@ class BufferedChan<T> extends SharedChan<T> {
   }
 
   override enterSender(send: SharedSend<T>): void {
+    contestLikeAbove(send)
     this.senders.push(send)
     this.processor.watch(this)
     this.look()
@@ -355,8 +358,7 @@ class UnbufferedChan<T> extends SharedChan<T> {
   }
 
   override enterSender(send: SharedSend<T>): void {
-    const { waiter } = send
-    const shared = waiter instanceof Operation ? waiter.contest : undefined
+    const shared = contestAbove(send)
     const claim = shared instanceof Claim ? shared : new Claim(this.processor)
     const at = this.post(send, claim)
     if (at <= 0) return
@@ -441,6 +443,12 @@ class UnbufferedChan<T> extends SharedChan<T> {
 
 /** How long a send looks whether a receiver that waits on another thread takes it, before it waits itself. */
 const momentMs = 0.02
+
+/** A case of a select that has an offer out already has to win from the beginning. */
+function contestLikeAbove(operation: Operation<unknown>): void {
+  const contest = contestAbove(operation)
+  if (contest !== undefined) operation.contend(contest)
+}
 
 function claimOf(operation: Operation<unknown>): Claim | undefined {
   const { contest } = operation

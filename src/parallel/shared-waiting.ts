@@ -160,7 +160,7 @@ export abstract class WaitingObject extends SharedObject implements Watch {
 }
 
 /** A select is contested from the moment it offers something: its cases that park after that are so from the beginning. */
-function contestAbove(operation: Operation<unknown>): Contest | undefined {
+export function contestAbove(operation: Operation<unknown>): Contest | undefined {
   for (let { waiter } = operation; waiter instanceof Operation; waiter = waiter.waiter)
     if (waiter.contest !== undefined) return waiter.contest
   return undefined

@@ -1,3 +1,4 @@
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Canceled, go, type Goroutine, type Routine, run, select, sleep } from 'sluice'
 import { background, DeadlineExceeded, withCancel, withTimeout } from 'sluice/context'
@@ -51,7 +52,7 @@ async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 8000
   while (!isSo()) {
     if (performance.now() > untilMs) throw new Error('it did not come about')
-    await new Promise((tick) => setTimeout(tick, 1))
+    await delay(1)
   }
 }
 
@@ -77,7 +78,10 @@ describe('a call of a task', () => {
   it.each([
     ['numbers', [0, -0, Number.NaN, 2 ** 60, -1.5]],
     ['a bigint', -(10n ** 40n)],
-    ['an object with nested data', { a: [{ b: new Map([['k', new Set([1, 'x'])]]) }], d: new Date(7), u: undefined }],
+    [
+      'an object with nested data',
+      { a: [{ b: new Map([['k', new Set([1, 'x'])]]) }], d: new Date(7), u: undefined },
+    ],
     ['bytes', new Uint8Array([1, 2, 3])],
     ['a string of all kinds of characters', 'a\0é€😀'],
   ])('carries %s there and back', async (_, value) => {
@@ -85,7 +89,7 @@ describe('a call of a task', () => {
   })
 
   it.each([100, 500, 5_000, 1_000_000, 30_000_000])('carries a string of %i characters', async (length) => {
-    const text = 'x'.repeat(length - 1) + '!'
+    const text = `${'x'.repeat(length - 1)}!`
     const back = (await echo(text)) as string
     expect(back === text).toBe(true)
   })
@@ -98,7 +102,7 @@ describe('a call of a task', () => {
 
   it('throws what the promise of its function is rejected with', async () => {
     for (let i = 0; i < 12; i++) {
-      await new Promise((tick) => setTimeout(tick, i)) // the worker is found asleep, or awake
+      await delay(i) // the worker is found asleep, or awake
       expect(await failureOf(rejectLater.on(i % 4)('later'))).toEqual(new TypeError('later'))
     }
   })
@@ -137,7 +141,8 @@ describe('a call of a task', () => {
 
   it('is run by the processor that is asked for', async () => {
     for (let p = 0; p < 4; p++) for (let i = 0; i < 5; i++) expect(await where.on(p)()).toBe(p)
-    for (const p of [-1, 4, 1.5, Number.NaN]) expect(() => where.on(p)).toThrow(`where.on(${p}): there is no such processor`)
+    for (const p of [-1, 4, 1.5, Number.NaN])
+      expect(() => where.on(p)).toThrow(`where.on(${p}): there is no such processor`)
   })
 
   it('carries memory that is shared, and memory that moves', async () => {
@@ -188,10 +193,12 @@ describe('a task that calls tasks', () => {
 
   it('gets those of one processor that more call than its inbox holds', async () => {
     const [gate, begun] = [counters(1), counters(1)]
-    const busy = spinUntil.on(1)(begun, gate).then(() => undefined)
+    const busy = spinUntil
+      .on(1)(begun, gate)
+      .then(() => undefined)
     await until(() => read(begun) === 1)
     const all = Promise.all([0, 2, 3].map((p) => fanOut.on(p)(2040, 1)))
-    await new Promise((tick) => setTimeout(tick, 200))
+    await delay(200)
     open(gate)
     await busy
     const sums = await all
@@ -211,7 +218,8 @@ describe('many calls', () => {
     const at = counters(total)
     const values = await Promise.all(Array.from({ length: total }, (_, i) => tally(at, i, 0)))
     expect(values.every((value, i) => value === i * 3)).toBe(true)
-    for (let i = 0; i < total; i++) if (read(at + i) !== 1) throw new Error(`${i} was run ${read(at + i)} times`)
+    for (let i = 0; i < total; i++)
+      if (read(at + i) !== 1) throw new Error(`${i} was run ${read(at + i)} times`)
   })
 
   it('fail and succeed, each for itself', async () => {
@@ -270,17 +278,22 @@ describe('a call that is canceled', () => {
     await expect(waitForCancel(at).within(ctx)).rejects.toBeInstanceOf(DeadlineExceeded)
     await until(() => read(at + 1) === read(at))
     const other = withCancel(background())
-    setTimeout(() => other.cancel(), 5)
+    void delay(5).then(() => other.cancel())
     await expect(waitForCancel(at).within(other)).rejects.toBeInstanceOf(Canceled)
     await until(() => slotsInUse() === 0 && read(at + 1) === read(at))
   })
 
   it('before it began never runs', async () => {
     const [gate, count] = [at, at + 1]
-    const busy = spinUntil.on(1)(at + 2, gate).then(() => undefined)
+    const busy = spinUntil
+      .on(1)(at + 2, gate)
+      .then(() => undefined)
     await until(() => read(at + 2) === 1)
     const ctx = withCancel(background())
-    const call = tally.on(1)(count, 0, 0).within(ctx).then(undefined, (error: unknown) => error)
+    const call = tally
+      .on(1)(count, 0, 0)
+      .within(ctx)
+      .then(undefined, (error: unknown) => error)
     await until(() => slotsInUse() === 2)
     ctx.cancel()
     expect(await call).toBeInstanceOf(Canceled)
@@ -299,8 +312,10 @@ describe('a call that is canceled', () => {
     const queued = Array.from({ length: 2045 }, (_, i) => double.on(1 + (i % 3))(i))
     const all = Promise.all(queued)
     await until(() => slotsInUse() === 2048)
-    const late = double(1).within(ctx).then(undefined, (error: unknown) => error)
-    await new Promise((tick) => setTimeout(tick, 5))
+    const late = double(1)
+      .within(ctx)
+      .then(undefined, (error: unknown) => error)
+    await delay(5)
     ctx.cancel()
     expect(await late).toBeInstanceOf(Canceled)
     open(gate)
@@ -315,7 +330,7 @@ describe('a call that is canceled', () => {
       const ctx = withCancel(background())
       const calls = Array.from({ length: 5 }, (_, k) => rest(k % 2).within(ctx))
       const all = Promise.allSettled(calls)
-      for (let k = 0; k < i % 7; k++) await new Promise((tick) => setImmediate(tick))
+      for (let k = 0; k < i % 7; k++) await turn()
       ctx.cancel()
       canceled += (await all).filter(({ status }) => status === 'rejected').length
     }
@@ -349,7 +364,9 @@ describe('the definition of a task', () => {
     expect(() => task('here', 'x', body)).toThrow('task(import.meta.url, name, fn), got here')
     expect(() => task(import.meta.url, '', body)).toThrow('needs a name')
     expect(() => task(import.meta.url, 'a\0b', body)).toThrow('needs a name')
-    expect(() => task(import.meta.url, 'x', 7 as unknown as typeof body)).toThrow("task 'x' needs a function, not 7")
+    expect(() => task(import.meta.url, 'x', 7 as unknown as typeof body)).toThrow(
+      "task 'x' needs a function, not 7",
+    )
   })
 
   it('is refused for a second function of the same name', () => {

@@ -14,6 +14,7 @@ export class Waiters {
   private readonly own: number
   private readonly bit: number
   private armed = false
+  private firstHalf = 0
 
   /** @param which `object.waiters` or `object.otherWaiters`. */
   constructor(
@@ -50,17 +51,23 @@ export class Waiters {
 
   /** Rings one thread that waits. */
   ringOne(): void {
+    if (this.processor.procs <= 32) {
+      this.ringIn(0)
+      return
+    }
+    this.firstHalf ^= 1 // both halves have their turn
+    if (!this.ringIn(this.firstHalf)) this.ringIn(this.firstHalf ^ 1)
+  }
+
+  private ringIn(half: number): boolean {
     const { words, at } = this
-    for (let half = 0; half < 2; half++) {
-      for (;;) {
-        const mask = Atomics.load(words, at + half)
-        if (mask === 0) break
-        const chosen = this.choose(mask)
-        if (Atomics.compareExchange(words, at + half, mask, mask & ~(1 << chosen)) !== mask) continue
-        this.processor.ring(half * 32 + chosen)
-        return
-      }
-      if (this.processor.procs <= 32) return
+    for (;;) {
+      const mask = Atomics.load(words, at + half)
+      if (mask === 0) return false
+      const chosen = this.choose(mask)
+      if (Atomics.compareExchange(words, at + half, mask, mask & ~(1 << chosen)) !== mask) continue
+      this.processor.ring(half * 32 + chosen)
+      return true
     }
   }
 

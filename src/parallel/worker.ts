@@ -7,8 +7,13 @@ import { Names } from './names.js'
 import { type Envelope, Post } from './post.js'
 import { SharedCodec } from './shared-object.js'
 import { Processor } from './processor.js'
-import './blocking.js' // a body that every thread has to know
-import './shared-chan.js' // and a kind of object
+// What every thread has to know: bodies, and kinds of objects.
+import './atomic-int.js'
+import './blocking.js'
+import './shared-chan.js'
+import './shared-mutex.js'
+import './shared-semaphore.js'
+import './shared-wait-group.js'
 import { startMonitor } from './sysmon.js'
 import type { MonitorData, WorkerData } from './workers.js'
 

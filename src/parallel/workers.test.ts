@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { procs, sharedChan, stopProcs, WorkerDied } from 'sluice/parallel'
 import {
@@ -39,7 +40,7 @@ async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 8000
   while (!isSo()) {
     if (performance.now() > untilMs) throw new Error('it did not come about')
-    await new Promise((tick) => setTimeout(tick, 1))
+    await delay(1)
   }
 }
 
@@ -53,8 +54,18 @@ function failureOf(call: PromiseLike<unknown>): PromiseLike<unknown> {
 describe('a worker that dies', () => {
   it.each([
     ['by process.exit', () => exit.on(1)(3), 'exit', 'it exited with code 3'],
-    ['of an error that nobody catches', () => throwInTimer.on(1)(), 'throwInTimer', 'TypeError: nobody catches this'],
-    ['of a rejection that nobody handles', () => forgetRejection.on(1)(), 'forgetRejection', 'SyntaxError: nobody handles this'],
+    [
+      'of an error that nobody catches',
+      () => throwInTimer.on(1)(),
+      'throwInTimer',
+      'TypeError: nobody catches this',
+    ],
+    [
+      'of a rejection that nobody handles',
+      () => forgetRejection.on(1)(),
+      'forgetRejection',
+      'SyntaxError: nobody handles this',
+    ],
   ])('%s fails the task that it ran, and is replaced', async (_, call, name, reason) => {
     const error = await failureOf(call())
     expect(error).toBeInstanceOf(WorkerDied)
@@ -83,7 +94,9 @@ describe('a worker that dies', () => {
     const at = counters(1)
     // With one processor a task may run on the main thread; here there are two workers, so it waits for one.
     const gate = counters(2)
-    const busy = spinUntil.on(2)(gate + 1, gate).then(() => undefined)
+    const busy = spinUntil
+      .on(2)(gate + 1, gate)
+      .then(() => undefined)
     await until(() => read(gate + 1) === 1)
     expect(await tallyTwice.on(1)(at, 3)).toBe('done')
     expect(read(at)).toBe(4)
@@ -111,10 +124,12 @@ describe('a worker that dies', () => {
     const dies = failureOf(exitAtGate.on(1)(gate + 1, gate))
     await until(() => read(gate + 1) === 1)
     const shared = new SharedArrayBuffer(8)
-    const call = echo.on(1)(shared).then(
-      (value) => (value as SharedArrayBuffer).byteLength,
-      (error: unknown) => error,
-    )
+    const call = echo
+      .on(1)(shared)
+      .then(
+        (value) => (value as SharedArrayBuffer).byteLength,
+        (error: unknown) => error,
+      )
     open(gate)
     await dies
     const outcome = await call
@@ -136,7 +151,7 @@ describe('a worker that dies', () => {
       const second = receiveAll.on(2)(channel)
       const both = second.then((sum) => sum)
       await channel.send(1)
-      await new Promise((tick) => setTimeout(tick, 30)) // both wait now
+      await delay(30) // both wait now
       expect(await failureOf(exit.on(1)(1))).toBeInstanceOf(WorkerDied)
       expect(await first).toBeInstanceOf(WorkerDied)
       await channel.send(100)
@@ -158,7 +173,9 @@ describe('a worker that dies', () => {
 describe('processors that are taken away', () => {
   it('end what they run, and what was meant for them is not forgotten', { timeout: 20_000 }, async () => {
     const gate = counters(2)
-    const busy = spinUntil.on(2)(gate + 1, gate).then(() => 'ended')
+    const busy = spinUntil
+      .on(2)(gate + 1, gate)
+      .then(() => 'ended')
     await until(() => read(gate + 1) === 1)
     const queued = Promise.allSettled(Array.from({ length: 50 }, (_, i) => double.on(2)(i)))
     procs(2)
@@ -175,11 +192,12 @@ describe('processors that are taken away', () => {
     const all = Promise.all(Array.from({ length: total }, (_, i) => tally(at, i, 0)))
     for (const count of [2, 1, 3, 1, 4, 2, 3]) {
       procs(count)
-      await new Promise((tick) => setTimeout(tick, 20))
+      await delay(20)
     }
     const values = await all
     expect(values.every((value, i) => value === i * 3)).toBe(true)
-    for (let i = 0; i < total; i++) if (read(at + i) !== 1) throw new Error(`${i} was run ${read(at + i)} times`)
+    for (let i = 0; i < total; i++)
+      if (read(at + i) !== 1) throw new Error(`${i} was run ${read(at + i)} times`)
   })
 })
 

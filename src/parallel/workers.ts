@@ -174,23 +174,23 @@ export class Workers {
     for (const lock of this.locks()) unlockDead(words, lock, machine)
     words[procAt(p) + proc.running] = 0
     this.endIntent(p)
+    this.writeObituary(machine, reasonOf(thread, code))
     repairObjects(this.root, p, machine)
     Atomics.store(words, procAt(p) + proc.machine, 0)
     const isToGo = words[procAt(p) + proc.retire] !== 0
     if (!thread.began) this.failedStarts++
     if (isToGo || this.failedStarts >= mostFailedStarts) Atomics.store(words, procAt(p) + proc.state, retired)
     else this.startThread(p)
-    if (!isToGo) this.tellOfDeath(machine, reasonOf(thread, code))
+    // Everybody looks after the calls that the dead one ran, and whether it was rung for something that is for others now.
+    Atomics.add(words, header.deaths, 1)
+    for (let each = 0; each < this.root.procs; each++) this.root.ring(each)
   }
 
-  /** Everybody looks after the calls that the dead one ran. */
-  private tellOfDeath(machine: number, reason: string): void {
+  private writeObituary(machine: number, reason: string): void {
     const { words } = this.root.memory
     const at = header.obituaries + (Atomics.load(words, header.deaths) % mostObituaries) * 2
     words[at + 1] = this.root.names.numberOf(reason)
     words[at] = machine
-    Atomics.add(words, header.deaths, 1)
-    for (let p = 0; p < this.root.procs; p++) this.root.ring(p)
   }
 
   /** Ends what the dead one had begun in a channel. Not at once: it may be that another thread is at that very place. */

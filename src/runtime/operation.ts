@@ -35,6 +35,9 @@ export interface Contest {
   win(): boolean
 }
 
+/** What nobody wins any more. */
+const lost: Contest = { win: () => false }
+
 export const FRESH = 0
 const STARTED = 1
 const PARKED = 2
@@ -183,6 +186,13 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
     if (this.waiter instanceof Operation) this.waiter.contend(contest)
   }
 
+  /** @internal A case of a select that has chosen another one: whoever is about to serve it passes it over. */
+  lose(): void {
+    if (this.state !== PARKED && this.state !== CONTESTED) return
+    this.state = CONTESTED
+    this.value = lost
+  }
+
   /** @internal What it has to win; `undefined` where only this thread can end it. */
   get contest(): Contest | undefined {
     return this.state === CONTESTED ? (this.value as Contest) : undefined
@@ -293,6 +303,11 @@ export class Within<T> extends Operation<T> implements Waiter {
     super.contend(contest)
     this.inner.contend(contest)
     this.ended?.contend(contest)
+  }
+
+  override lose(): void {
+    super.lose()
+    this.inner.lose()
   }
 
   wake(operation: Operation<unknown>): void {

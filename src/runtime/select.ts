@@ -90,6 +90,11 @@ class Select<R> extends Operation<R> implements Waiter {
     }
   }
 
+  override lose(): void {
+    super.lose()
+    for (const operation of this.operations) operation.lose()
+  }
+
   /** A case can be committed by another thread: all the others have to win from now on. */
   override contend(contest: Contest): void {
     super.contend(contest)
@@ -97,8 +102,10 @@ class Select<R> extends Operation<R> implements Waiter {
     for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).contend(contest)
   }
 
+  // A case that leaves its queue may let the next one there have its turn, which may be a case of this very select.
   override unpark(): void {
     const { operations } = this
+    for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).lose()
     for (let i = 0; i < operations.length; i++) (operations[i] as Operation<unknown>).abandon()
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ArgumentError, FatalError, go, run, yieldNow } from 'sluice'
+import { ArgumentError, chan, FatalError, go, run, select, yieldNow } from 'sluice'
 import { background, Canceled, DeadlineExceeded, withCancel, withTimeout } from 'sluice/context'
 import { Semaphore } from 'sluice/sync'
 import { bubble, waitIdle } from 'sluice/testing'
@@ -210,5 +210,21 @@ describe('Semaphore', () => {
       expect(() => slots.tryAcquire(permits)).toThrow(ArgumentError)
       expect(() => slots.release(permits)).toThrow(ArgumentError)
     }
+  })
+})
+
+it('loses no permit to a select that leaves two of its queues at once', async () => {
+  await run(function* () {
+    const sem = new Semaphore(2)
+    yield* sem.acquire(2)
+    const other = chan<string>()
+    const g = go(function* () {
+      return yield* select({ big: sem.acquire(2), small: sem.acquire(1), other: other.recv() })
+    })
+    yield* yieldNow()
+    sem.release(1) // too little for the one, and the other stands behind it
+    yield* other.send('x')
+    expect((yield* g).key).toBe('other')
+    expect(sem.tryAcquire(1)).toBeTruthy()
   })
 })

@@ -74,8 +74,9 @@ export class Semaphore {
   private serve(): void {
     for (let head = this.waiting.first; head !== undefined; head = this.waiting.first) {
       if (head.permits > this.available) return
-      this.available -= head.permits
       this.waiting.remove(head)
+      if (!head.isWon) continue // a case of a select that has chosen another one
+      this.available -= head.permits
       head.grant()
     }
   }

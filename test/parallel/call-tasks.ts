@@ -22,7 +22,11 @@ export const rejectLater = task(import.meta.url, 'rejectLater', async (message: 
   await Promise.resolve()
   throw new TypeError(message)
 })
-export const giveFunction = task(import.meta.url, 'giveFunction', () => ({ result: { fn: () => 1 } }) as unknown)
+export const giveFunction = task(
+  import.meta.url,
+  'giveFunction',
+  () => ({ result: { fn: () => 1 } }) as unknown,
+)
 
 function failDeepInside(message: string): never {
   throw new RangeError(message)

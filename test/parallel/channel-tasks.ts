@@ -1,6 +1,16 @@
 /** Tasks for src/parallel/shared-chan.test.ts, and for the stress program. */
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Chan, chan, go, type Operation, type Routine, RuntimeError, select, sleep, yieldNow } from 'sluice'
+import {
+  type Chan,
+  chan,
+  go,
+  type Operation,
+  type Routine,
+  RuntimeError,
+  select,
+  sleep,
+  yieldNow,
+} from 'sluice'
 import { background, withTimeout } from 'sluice/context'
 import { type SharedChan, sharedChan, task } from 'sluice/parallel'
 import { thisProcessor } from '../../src/parallel/current.js'
@@ -34,15 +44,13 @@ export const consume = task(
 )
 
 /** Receives until the end, and gives the values in their order. */
-export const collect = task(
-  import.meta.url,
-  'collect',
-  function* (input: SharedChan<unknown>): Routine<unknown[]> {
-    const values: unknown[] = []
-    for (let r = yield* input.next(); r.done !== true; r = yield* input.next()) values.push(r.value)
-    return values
-  },
-)
+export const collect = task(import.meta.url, 'collect', function* (input: SharedChan<unknown>): Routine<
+  unknown[]
+> {
+  const values: unknown[] = []
+  for (let r = yield* input.next(); r.done !== true; r = yield* input.next()) values.push(r.value)
+  return values
+})
 
 /** Sends values, one after the other; `begun` counts those whose send was started. */
 export const sendEach = task(
@@ -100,7 +108,9 @@ export const serve = task(
   },
 )
 /** Makes a channel here, and gives it away. */
-export const makeChannel = task(import.meta.url, 'makeChannel', (capacity: number) => sharedChan<number>(capacity))
+export const makeChannel = task(import.meta.url, 'makeChannel', (capacity: number) =>
+  sharedChan<number>(capacity),
+)
 
 /** What one thread of a race saw: values that it sent for sure, and values that it received. */
 export interface Seen {
@@ -156,7 +166,9 @@ export const mix = task(
     ends.close()
     const { gave, got } = yield* feeders.get(local) as Operation<{ gave: number; got: number }>
     if (gave !== localReceived || got !== localSent)
-      throw new Error(`local: ${gave} were sent, ${localReceived} received; ${localSent} sent, ${got} received`)
+      throw new Error(
+        `local: ${gave} were sent, ${localReceived} received; ${localSent} sent, ${got} received`,
+      )
     return seen
   },
 )
@@ -186,7 +198,13 @@ function* feed(local: Chan<number>, there: Chan<number>, ends: Chan<void>): Rout
 export const fickle = task(
   import.meta.url,
   'fickle',
-  async (channel: SharedChan<number>, quit: SharedChan<number>, sends: boolean, from: number, seed: number) => {
+  async (
+    channel: SharedChan<number>,
+    quit: SharedChan<number>,
+    sends: boolean,
+    from: number,
+    seed: number,
+  ) => {
     const random = numbers(seed)
     const seen = { sent: [] as number[], received: [] as number[], chosen: { given: 0, up: 0 } }
     for (let next = from; quit.tryRecv() === undefined; next++) {
@@ -260,7 +278,8 @@ export const receiveUntilClosed = task(
   'receiveUntilClosed',
   function* (channel: SharedChan<number>): Routine<Seen> {
     const seen = { sent: [], received: [] as number[], chosen: {} }
-    for (let r = yield* channel.next(); r.done !== true; r = yield* channel.next()) seen.received.push(r.value)
+    for (let r = yield* channel.next(); r.done !== true; r = yield* channel.next())
+      seen.received.push(r.value)
     return seen
   },
 )
@@ -269,7 +288,11 @@ export const receiveUntilClosed = task(
 export const selfSelect = task(
   import.meta.url,
   'selfSelect',
-  function* (channel: SharedChan<number>, mine: number, rounds: number): Routine<{ own: number; received: number }> {
+  function* (
+    channel: SharedChan<number>,
+    mine: number,
+    rounds: number,
+  ): Routine<{ own: number; received: number }> {
     let own = 0
     let received = 0
     for (let i = 0; i < rounds; i++) {
@@ -299,7 +322,10 @@ export const doubleSelect = task(
 export const selectReceive = task(
   import.meta.url,
   'selectReceive',
-  function* (channels: Record<string, SharedChan<unknown>>, at: number): Routine<{ key: string; value: unknown }> {
+  function* (
+    channels: Record<string, SharedChan<unknown>>,
+    at: number,
+  ): Routine<{ key: string; value: unknown }> {
     const cases = Object.fromEntries(Object.entries(channels).map(([key, channel]) => [key, channel.recv()]))
     // One of them twice.
     cases['again'] = (Object.values(channels)[0] as SharedChan<unknown>).recv()
@@ -313,6 +339,7 @@ export const selectSend = task(
   'selectSend',
   function* (channels: readonly SharedChan<unknown>[], value: unknown, at: number): Routine<string> {
     count(at)
-    return (yield* select(Object.fromEntries(channels.map((channel, i) => [`c${i}`, channel.send(value)])))).key
+    return (yield* select(Object.fromEntries(channels.map((channel, i) => [`c${i}`, channel.send(value)]))))
+      .key
   },
 )

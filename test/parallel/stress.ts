@@ -4,6 +4,7 @@
  *
  *     npx tsx test/parallel/stress.ts [--values N] [--seed S]
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { argv, exit } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import type { Worker } from 'node:worker_threads'
@@ -58,18 +59,24 @@ export async function stress(values: number, seed: number, say: (text: string) =
 }
 
 async function within<T>(work: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: somebody hangs`)), mostMs)
+  const over = new AbortController()
+  const late = delay(mostMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`${what}: somebody hangs`)
   })
   try {
     return await Promise.race([work, late])
   } finally {
-    clearTimeout(timer)
+    late.catch(() => undefined)
+    over.abort()
   }
 }
 
-async function throughQueues(producers: number, consumers: number, each: number, seed: number): Promise<number> {
+async function throughQueues(
+  producers: number,
+  consumers: number,
+  each: number,
+  seed: number,
+): Promise<number> {
   const total = producers * each
   const all = producers + consumers
   const block = new SharedArrayBuffer((control.counts + total + 1) * 4)
@@ -84,7 +91,12 @@ async function throughQueues(producers: number, consumers: number, each: number,
   return total
 }
 
-async function throughChannel(capacity: number, producers: number, consumers: number, each: number): Promise<number> {
+async function throughChannel(
+  capacity: number,
+  producers: number,
+  consumers: number,
+  each: number,
+): Promise<number> {
   const total = producers * each
   const channel = sharedChan<number>(capacity)
   const at = counters(total)
@@ -116,13 +128,15 @@ async function whileWorkersDie(capacity: number, random: (below: number) => numb
     outcomes.push(outcome)
     return outcome
   }
-  const receiving = upTo(6).map((i) => settle(i === 0 ? consume.on(0)(channel, at) : consume.on(1 + (i % 4))(channel, at)))
+  const receiving = upTo(6).map((i) =>
+    settle(i === 0 ? consume.on(0)(channel, at) : consume.on(1 + (i % 4))(channel, at)),
+  )
   const sending = upTo(producers).map((i) => settle(produce.on(1 + (i % 4))(channel, i * each, each)))
   let deaths = 0
   let isOver = false
   const killing = (async () => {
     for (; !isOver && deaths < 6; deaths++) {
-      await new Promise((tick) => setTimeout(tick, 5 + random(60)))
+      await delay(5 + random(60))
       const p = 1 + random(4)
       if (random(2) === 0) await settle(exitTask.on(p)(1))
       else await threadOf(p)?.terminate()
@@ -145,10 +159,14 @@ async function whileWorkersDie(capacity: number, random: (below: number) => numb
   return { deaths, lost }
 }
 
-/** The worker thread of a processor. */
+/** The worker thread of a processor, once it has begun: three that end before that are taken for a broken program. */
 function threadOf(p: number): Worker | undefined {
   // No door of the package ends a worker: this reaches behind the private list of its threads.
-  return (presentWorkers() as unknown as { threads: ({ worker: Worker } | undefined)[] }).threads[p]?.worker
+  const { threads } = presentWorkers() as unknown as {
+    threads: ({ worker: Worker; began: boolean } | undefined)[]
+  }
+  const thread = threads[p]
+  return thread?.began === true ? thread.worker : undefined
 }
 
 function counters(count: number): number {
@@ -160,7 +178,8 @@ function counters(count: number): number {
 
 function check(arrived: Int32Array, what: string): void {
   for (let i = 0; i < arrived.length; i++)
-    if (arrived[i] !== 1) throw new Error(`${what}: value ${i} of ${arrived.length} arrived ${arrived[i]} times`)
+    if (arrived[i] !== 1)
+      throw new Error(`${what}: value ${i} of ${arrived.length} arrived ${arrived[i]} times`)
 }
 
 function upTo(count: number): number[] {

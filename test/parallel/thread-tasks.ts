@@ -2,6 +2,7 @@
  * What the low-level tests of src/parallel run on bare threads, without processors: a thread imports this module through
  * tsx and runs one of the `bodies`.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { Doorbell, parked, quiet } from '../../src/parallel/doorbell.js'
@@ -57,7 +58,8 @@ export const bodies = {
     let put = 0
     const take = () => {
       const victim = queues[random(all)] as RunQueue
-      const number = queue.take() || global.take() || (victim === queue ? 0 : queue.stealFrom(victim, random(4) === 0))
+      const number =
+        queue.take() || global.take() || (victim === queue ? 0 : queue.stealFrom(victim, random(4) === 0))
       if (number === 0) return
       Atomics.add(words, control.counts + number, 1)
       Atomics.add(words, control.count, 1)
@@ -174,7 +176,7 @@ export const bodies = {
     for (let i = 1; i <= count; i++) {
       while (Atomics.load(words, control.cell) < i) {
         if (bell.lieDown(parked, () => Atomics.load(words, control.cell) >= i)) continue
-        while (bell.sleeps) await new Promise<void>((woken) => bell.listen(woken))
+        while (bell.sleeps) await new Promise<void>((woken) => bell.listen(parked, woken))
       }
       Atomics.store(words, control.cell + 1, i)
       Atomics.notify(words, control.cell + 1)
@@ -199,7 +201,9 @@ export async function onThreads(
   meanwhile: (words: Int32Array) => void | Promise<void> = () => undefined,
 ): Promise<unknown[]> {
   const words = new Int32Array(block)
-  const tsx = createRequire(import.meta.url).resolve('tsx/esm/api').replace(/\.cjs$/, '.mjs')
+  const tsx = createRequire(import.meta.url)
+    .resolve('tsx/esm/api')
+    .replace(/\.cjs$/, '.mjs')
   const code = (body: string) => `
 import(${JSON.stringify(tsx)}).then((tsx) => tsx.register()).then(() => import(${JSON.stringify(import.meta.url)}))
   .then((m) => m.runBody(${JSON.stringify(body)}, require('node:worker_threads')))`
@@ -214,7 +218,7 @@ import(${JSON.stringify(tsx)}).then((tsx) => tsx.register()).then(() => import($
   try {
     const all = Promise.all(threads.map(({ result }) => result))
     const begun = (async () => {
-      while (Atomics.load(words, control.ready) < jobs.length) await new Promise((tick) => setTimeout(tick, 1))
+      while (Atomics.load(words, control.ready) < jobs.length) await delay(1)
       Atomics.store(words, control.go, 1)
       Atomics.notify(words, control.go)
       await meanwhile(words)
@@ -247,4 +251,3 @@ export function numbers(seed: number): (below: number) => number {
     return Math.floor(((state >>> 0) / 2 ** 32) * below)
   }
 }
-
