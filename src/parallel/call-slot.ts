@@ -17,8 +17,8 @@ export const slotFlag = {
   posted: 2,
   /** The task may be run again when the worker that ran it died. */
   idempotent: 4,
-  /** It has no body in a module: the payload tells what to run; see blocking.ts. */
-  foreign: 8,
+  /** The payload has shared objects in it, which last until they arrive somewhere. */
+  holds: 8,
 } as const
 
 /** What `slot.cancel` says. */

@@ -1,9 +1,11 @@
+import { SluiceError } from '../runtime/errors.js'
 import { header, heapAt, heapBytes, type Memory } from './layout.js'
 import { lock, unlock } from './spin-lock.js'
 
 /**
- * Blocks of shared memory in sizes of powers of two. Any thread takes and gives back; a block that is given back is
- * used again for the same size. One lock, one store that commits, so a thread that dies in between loses a block at most.
+ * Blocks of shared memory in sizes of powers of two. Any thread takes and gives back; a block that is given back is used
+ * again for the same size, or, when nothing else is left, halved for smaller ones. One lock, single stores that commit, so
+ * a thread that dies in between loses a block at most.
  */
 
 /** Smallest and largest block, in bytes, as powers of two. */
@@ -26,9 +28,24 @@ export function allocate({ words }: Memory, machine: number, bytes: number): num
     block = words[header.heapNext] as number
     const end = block + (1 << (power - 2))
     if (end <= heapAt + heapBytes / 4) words[header.heapNext] = end
-    else block = 0
+    else block = halve(words, power)
   }
   unlock(words, header.heapLock)
+  return block
+}
+
+/** A block made of a larger free one, whose other halves become free ones of their sizes; 0 when there is none. */
+function halve(words: Int32Array, power: number): number {
+  let larger = power + 1
+  while (larger <= largest && words[header.heapFree + larger] === 0) larger++
+  if (larger > largest) return 0
+  const block = words[header.heapFree + larger] as number
+  words[header.heapFree + larger] = words[block] as number
+  while (--larger >= power) {
+    const half = block + (1 << (larger - 2))
+    words[half] = words[header.heapFree + larger] as number
+    words[header.heapFree + larger] = half
+  }
   return block
 }
 
@@ -48,4 +65,15 @@ export function initHeap({ words }: Memory): void {
 
 function powerFor(bytes: number): number {
   return bytes <= 1 << smallest ? smallest : 32 - Math.clz32(bytes - 1)
+}
+
+/** The memory that threads share is used up. */
+export class OutOfSharedMemory extends SluiceError {
+  readonly code = 'ERR_SLUICE_OUT_OF_SHARED_MEMORY'
+
+  constructor(bytes: number) {
+    super(
+      `no ${bytes} bytes of shared memory are left: use smaller capacities, and let go of channels that nobody needs`,
+    )
+  }
 }

@@ -106,7 +106,7 @@ export const runQueueLength = 256
 /** A ring of slot numbers under a lock: the global queue, and the inbox of each processor. */
 export const lockedRing = { lock: 0, head: 1, tail: 2, ring: 16 } as const
 export const globalLength = 1 << 18
-export const inboxLength = 1 << 12
+export const inboxLength = 1 << 17
 
 /** Words of a call slot: one task on its way there and back. It belongs to the processor that called. */
 export const slot = {

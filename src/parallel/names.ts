@@ -1,4 +1,4 @@
-import { allocate } from './heap.js'
+import { allocate, OutOfSharedMemory, release } from './heap.js'
 import { header, type Memory } from './layout.js'
 import { lock, unlock } from './spin-lock.js'
 
@@ -53,6 +53,7 @@ export class Names {
     const { words, bytes } = memory
     const length = Buffer.byteLength(text)
     const block = allocate(memory, machine, length + 4)
+    if (block === 0) throw new OutOfSharedMemory(length + 4)
     words[block] = length
     bytes.write(text, (block + 1) * 4, 'utf8')
     for (;;) {
@@ -68,7 +69,10 @@ export class Names {
       if (!fits) throw new RangeError(`there are more than ${mostNames} tasks`)
       if (isNext) return count
       const found = this.find(text) // another thread was faster: with this one, or with another
-      if (found !== undefined) return found
+      if (found !== undefined) {
+        release(memory, machine, block, length + 4)
+        return found
+      }
     }
   }
 }

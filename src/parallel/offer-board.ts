@@ -1,6 +1,6 @@
 import type { Contest } from '../runtime/operation.js'
 import { cell, readCell, type Scratch } from './cell.js'
-import { allocate, release } from './heap.js'
+import { allocate, OutOfSharedMemory, release } from './heap.js'
 import type { Processor } from './processor.js'
 import { nothing } from './ring-chan.js'
 import { object } from './shared-object.js'
@@ -35,6 +35,7 @@ export class Claim implements Contest {
   constructor(private readonly processor: Processor) {
     const { memory, machine } = processor
     this.address = allocate(memory, machine, claimBytes)
+    if (this.address === 0) throw new OutOfSharedMemory(claimBytes)
     Atomics.store(memory.words, this.address, open)
   }
 
@@ -100,6 +101,10 @@ export class OfferBoard {
     const { memory, machine } = processor
     this.scratch.write(value)
     const at = allocate(memory, machine, offerBytes)
+    if (at === 0) {
+      this.scratch.drop()
+      throw new OutOfSharedMemory(offerBytes)
+    }
     words[at + offer.claim] = claim.address
     words[at + offer.p] = processor.p
     words[at + offer.next] = 0

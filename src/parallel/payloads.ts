@@ -29,7 +29,7 @@ export class Payloads {
     const end = this.codec.encode(value, start, start + inlineBytes, 'args')
     if (end === noRoom) return this.writeBlock(at, value)
     if (end === needsPort) return false
-    this.codec.sent()
+    this.sent(at)
     return true
   }
 
@@ -62,6 +62,7 @@ export class Payloads {
       return
     }
     const block = this.words[at + slot.block] as number
+    this.words[at + slot.flags] = (this.words[at + slot.flags] as number) & ~slotFlag.holds // it arrives now, and once
     let value: unknown
     try {
       value = this.codec.decode((block === 0 ? at + slot.payload : block) * 4)
@@ -76,7 +77,13 @@ export class Payloads {
 
   /** Nobody will read the payload. */
   drop(number: number): void {
-    this.freeBlock(slotAt(number))
+    const at = slotAt(number)
+    if (((this.words[at + slot.flags] as number) & slotFlag.holds) !== 0) {
+      // What is in it arrives here, and is let go.
+      const block = this.words[at + slot.block] as number
+      this.codec.decode((block === 0 ? at + slot.payload : block) * 4)
+    }
+    this.freeBlock(at)
   }
 
   private writeBlock(at: number, value: unknown): boolean {
@@ -88,11 +95,17 @@ export class Payloads {
     words[at + slot.length] = bytes
     const end = this.encodeOrFree(at, value, block * 4, block * 4 + bytes)
     if (end >= 0) {
-      codec.sent()
+      this.sent(at)
       return true
     }
     this.freeBlock(at)
     return false
+  }
+
+  private sent(at: number): void {
+    if (this.codec.packed.length === 0) return
+    this.words[at + slot.flags] = (this.words[at + slot.flags] as number) | slotFlag.holds
+    this.codec.sent()
   }
 
   private encodeOrFree(at: number, value: unknown, from: number, limit: number): number {

@@ -1,7 +1,7 @@
 import { Dependent } from '../context/cancel.js'
 import type { Context } from '../context/context.js'
 import type { Ending as ContextEnding } from '../context/ending.js'
-import { Canceled } from '../runtime/errors.js'
+import { Canceled, MisuseError } from '../runtime/errors.js'
 import { isThenable, launch } from '../runtime/go.js'
 import type { Goroutine, Joiner } from '../runtime/goroutine.js'
 import { later } from '../runtime/host.js'
@@ -124,6 +124,8 @@ export class Processor {
   private readonly inboxes: LockedRing[] = []
   private order = new StealOrder(1)
   private readonly calls: (Call | undefined)[] = []
+  /** The thread that a call's arguments were sent to by message, by the index of its slot. */
+  private readonly postedTo: number[] = []
   private readonly waiting = new WaitList<Call>()
   private readonly bodies: (Body | undefined)[] = []
   private readonly running = new Map<number, Goroutine<unknown>>()
@@ -139,6 +141,8 @@ export class Processor {
   /** Modules that are being loaded for a task. */
   private loading = 0
   private tick = 0
+  /** Calls that it has claimed and not ended; also those whose body is being loaded, or whose arguments are on the way. */
+  private underWay = 0
   private random = (Math.random() * 0x7fffffff) | 0
   private heardBell = 0
   private heardCancels = 0
@@ -191,7 +195,7 @@ export class Processor {
 
   /** Nothing that it runs or has called is under way. */
   get isIdle(): boolean {
-    return this.running.size === 0 && this.arena.outstanding === 0
+    return this.underWay === 0 && this.running.size === 0 && this.arena.outstanding === 0
   }
 
   /** Leaves its tasks to others. */
@@ -257,9 +261,9 @@ export class Processor {
   private launch(call: Call, number: number): void {
     const { words } = this
     const at = slotAt(number)
-    if (call.pin > 0 && this.cannotStart(call.pin)) {
+    if (call.pin > 0 && (call.pin >= this.procs || this.cannotStart(call.pin))) {
       this.give(number)
-      call.settle(true, this.notStarted(call))
+      call.settle(true, call.pin >= this.procs ? takenAway(call.pin) : this.notStarted(call))
       return
     }
     words[at + slot.task] = call.task
@@ -285,6 +289,7 @@ export class Processor {
   private postArgs(call: Call, number: number): void {
     const target = call.pin < 0 ? this.someProcessor() : call.pin
     this.words[slotAt(number) + slot.pin] = target + 1
+    this.postedTo[this.indexOf(number)] = Atomics.load(this.words, procAt(target) + proc.machine)
     this.payloads.post(number, call.args, target)
   }
 
@@ -304,6 +309,7 @@ export class Processor {
   /** Publishes what this processor has put into its queue, and wakes somebody for it if nobody is looking for work. */
   private offer(): void {
     this.queue.publish()
+    if (this.queue.looksEmpty && this.global.looksEmpty && this.othersLookEmpty) return
     const { bells } = this
     for (let p = bells.length - 1; p > 0; p--)
       if (p !== this.p && (bells[p] as Doorbell).isPolling) return
@@ -346,10 +352,10 @@ export class Processor {
     }
     const failed = ((this.words[slotAt(number) + slot.flags] as number) & slotFlag.failed) !== 0
     const settle = (value: unknown) => {
-      if (this.calls[index] !== call || call.number !== number) return // abandoned while its result was under way
+      const isWanted = this.calls[index] === call // it may have been abandoned while its result was under way
       this.calls[index] = undefined
       this.give(number)
-      call.settle(failed, value)
+      if (isWanted) call.settle(failed, value)
     }
     this.payloads.read(number, this.processorOf(machineOf(state)), settle, (error) => {
       this.calls[index] = undefined
@@ -360,10 +366,11 @@ export class Processor {
 
   private give(number: number): void {
     this.arena.give(number)
-    if (this.waiting.isEmpty) return
-    const call = this.waiting.shift()
+    const call = this.waiting.first
+    if (call === undefined) return
+    this.waiting.remove(call)
     const next = this.arena.take()
-    if (call !== undefined && next !== 0) this.launch(call, next)
+    if (next !== 0) this.launch(call, next)
   }
 
   // ---- the side of who runs it
@@ -459,6 +466,7 @@ export class Processor {
       this.ring(pin)
       return
     }
+    this.underWay++
     words[this.at + proc.taken] = (words[this.at + proc.taken] as number) + 1
     const task = words[at + slot.task] as number
     const body = this.bodies[task] ?? this.remember(task)
@@ -529,6 +537,8 @@ export class Processor {
     result: Routine<unknown> | PromiseLike<unknown>,
     args: readonly unknown[],
   ): void {
+    // The goroutine begins later, perhaps after the promise was rejected: somebody has to listen from now on.
+    if (!isRoutine(result)) result.then(undefined, () => undefined)
     const routine = isRoutine(result) ? result : waitFor(result)
     const g = launch(this.scheduler, routine, body as GoFunction, goOnAbove)
     const bounds = contextsAmong(args).map((ctx) => new CancelWith(g, ctx))
@@ -561,6 +571,7 @@ export class Processor {
     const { words } = this
     const at = slotAt(number)
     const owner = ownerOf(number)
+    this.underWay--
     this.payloads.writeResult(number, failed, value, owner)
     finish(this.memory, number, this.machine)
     if (owner === this.p) {
@@ -695,8 +706,7 @@ export class Processor {
   /** It found work. Whoever counted on this one to look has to look elsewhere, since there may be more. */
   private stopPolling(): void {
     this.bell.isPolling = false
-    this.queue.publish()
-    if (!this.queue.looksEmpty || !this.global.looksEmpty || !this.othersLookEmpty) this.offer()
+    this.offer()
   }
 
   /** A turn of its own, behind the event loop's. */
@@ -816,7 +826,9 @@ export class Processor {
     const lost: number[] = []
     for (const { number, state } of this.arena.entries()) {
       const kind = kindOf(state)
-      if (kind === queued) lost.push(number)
+      if (kind === queued) {
+        if (!this.postAgain(number, alive)) lost.push(number)
+      }
       else if (kind === running && !alive.has(machineOf(state))) this.lose(number, machineOf(state))
       else if (kind === done && !alive.has(machineOf(state))) this.settle(number)
     }
@@ -855,6 +867,19 @@ export class Processor {
     return new TaskNotFoundError(
       `task '${this.taskName(call.task)}': ${reason}. A worker thread loads the module of its first task, or the bundle, which must not fail there: its top level runs in every worker thread`,
     )
+  }
+
+  /** Arguments that went by message to a thread that died before it took the call: they are sent once more. */
+  private postAgain(number: number, alive: ReadonlySet<number>): boolean {
+    const index = this.indexOf(number)
+    const call = this.calls[index]
+    const isPosted = ((this.words[slotAt(number) + slot.flags] as number) & slotFlag.posted) !== 0
+    if (call === undefined || !isPosted || alive.has(this.postedTo[index] as number)) return false
+    if (!unqueue(this.memory, number)) return false
+    this.calls[index] = undefined
+    this.give(number)
+    this.start(call)
+    return true
   }
 
   /** The thread that ran a call has died. */
@@ -973,6 +998,10 @@ class CancelWith extends Dependent {
   stop(): void {
     this.leave()
   }
+}
+
+function takenAway(p: number): MisuseError {
+  return new MisuseError(`a task for processor ${p}, which procs() has taken away: ask for another one, or for none`)
 }
 
 function isRoutine(value: object): value is Routine<unknown> {

@@ -29,11 +29,16 @@ export class RunQueue {
   /** Entries, for those who only want to know; runnext counts. */
   get length(): number {
     const { words, at } = this
-    const queued = (Atomics.load(words, at + proc.tail) - Atomics.load(words, at + proc.head)) | 0
-    return Math.max(0, queued) + (Atomics.load(words, at + proc.runnext) === 0 ? 0 : 1)
+    for (;;) {
+      const tail = Atomics.load(words, at + proc.tail)
+      const queued = (tail - Atomics.load(words, at + proc.head)) | 0
+      const next = Atomics.load(words, at + proc.runnext) === 0 ? 0 : 1
+      // What was in runnext may have gone to the tail between two of the looks.
+      if (Atomics.load(words, at + proc.tail) === tail) return Math.max(0, queued) + next
+    }
   }
 
-  /** A look that costs little: false may be wrong for a moment. */
+  /** A look that costs little: true may be wrong for a moment. */
   get looksEmpty(): boolean {
     const { words, at } = this
     return words[at + proc.tail] === words[at + proc.head] && words[at + proc.runnext] === 0
@@ -125,6 +130,7 @@ export class RunQueue {
   /** Moves half of a full queue, and then the new one, to the global queue. */
   private spill(number: number, head: number, overflow: LockedRing): void {
     const { words, at } = this
+    this.publish() // the head never passes the published tail, or the next thread would begin beyond it
     const half = runQueueLength / 2
     const batch: number[] = []
     for (let i = 0; i < half; i++)

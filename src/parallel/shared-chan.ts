@@ -134,8 +134,8 @@ export abstract class SharedChan<T> extends SharedObject implements Chan<T> {
     if (!receive.isWon) return this.receivers.remove(receive) // that thread was first
     const value = this.take(claim)
     if (value === nothing) {
+      receive.contend(claim) // first: giving back has this thread's receivers look again
       claim.giveBack()
-      receive.contend(claim)
       return false
     }
     this.receivers.remove(receive)
@@ -301,8 +301,8 @@ class BufferedChan<T> extends SharedChan<T> {
     if (claim !== undefined && !send.isWon) return this.senders.remove(send) // another thread was first
     if (this.push(send)) return this.senders.remove(send)
     if (claim !== undefined) {
-      claim.giveBack()
       send.contend(claim)
+      claim.giveBack()
     }
     return false
   }
@@ -359,9 +359,9 @@ class UnbufferedChan<T> extends SharedChan<T> {
 
   override enterSender(send: SharedSend<T>): void {
     const shared = contestAbove(send)
-    const claim = shared instanceof Claim ? shared : new Claim(this.processor)
-    const at = this.post(send, claim)
-    if (at <= 0) return
+    const claim = shared instanceof Claim ? shared : this.claimFor(send)
+    const at = claim === undefined ? 0 : this.post(send, claim)
+    if (claim === undefined || at === 0) return
     this.offers.set(send, { at, claim })
     this.senders.push(send)
     send.contend(claim)
@@ -390,6 +390,15 @@ class UnbufferedChan<T> extends SharedChan<T> {
 
   protected override mayTake(own: Claim): boolean {
     return this.board.hasOffer(own) || this.board.isClosed
+  }
+
+  private claimFor(send: SharedSend<T>): Claim | undefined {
+    try {
+      return new Claim(this.processor)
+    } catch (error) {
+      send.fail(error)
+      return undefined
+    }
   }
 
   /** Posts the offer of a send; what fails ends it. The offer's address; 0 for one that has ended. */

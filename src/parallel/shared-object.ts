@@ -1,7 +1,6 @@
-import { SluiceError } from '../runtime/errors.js'
 import { Codec } from './codec.js'
 import type { Extension } from './extension.js'
-import { allocate, release } from './heap.js'
+import { allocate, OutOfSharedMemory, release } from './heap.js'
 import { header, type Memory } from './layout.js'
 import { thisProcessor } from './current.js'
 import type { Processor } from './processor.js'
@@ -196,13 +195,4 @@ export class SharedCodec extends Codec {
   }
 }
 
-/** The memory that threads share is used up. */
-export class OutOfSharedMemory extends SluiceError {
-  readonly code = 'ERR_SLUICE_OUT_OF_SHARED_MEMORY'
-
-  constructor(bytes: number) {
-    super(
-      `no ${bytes} bytes of shared memory are left: use smaller capacities, and let go of channels that nobody needs`,
-    )
-  }
-}
+export { OutOfSharedMemory }

@@ -189,8 +189,10 @@ export class Workers {
   private writeObituary(machine: number, reason: string): void {
     const { words } = this.root.memory
     const at = header.obituaries + (Atomics.load(words, header.deaths) % mostObituaries) * 2
-    words[at + 1] = this.root.names.numberOf(reason)
-    words[at] = machine
+    try {
+      words[at + 1] = this.root.names.numberOf(reason)
+      words[at] = machine
+    } catch {} // no room for yet another reason: those who ask are told that it ended
   }
 
   /** Ends what the dead one had begun in a channel. Not at once: it may be that another thread is at that very place. */

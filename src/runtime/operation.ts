@@ -175,6 +175,8 @@ export abstract class Operation<T> implements PromiseLike<T>, Linked {
   parkFor(waiter: Waiter): void {
     this.state = PARKED
     this.waiter = waiter
+    // What crosses threads can end while it parks, and has to win even then.
+    if (waiter instanceof Operation && waiter.contest !== undefined) this.contend(waiter.contest)
     this.park()
   }
 

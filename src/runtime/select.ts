@@ -86,7 +86,6 @@ class Select<R> extends Operation<R> implements Waiter {
     for (let i = 0; i < operations.length && !this.hasEnded; i++) {
       const operation = operations[i] as Operation<unknown>
       operation.parkFor(this)
-      if (this.contest !== undefined) operation.contend(this.contest)
     }
   }
 
