@@ -7,7 +7,7 @@ import { createMemory, header, proc, procAt } from './layout.js'
 import { Names } from './names.js'
 import { type Envelope, Post } from './post.js'
 import { SharedCodec } from './shared-object.js'
-import { Processor } from './processor.js'
+import { type Patience, Processor } from './processor.js'
 import { availableProcs } from './procs.js'
 import { Workers } from './workers.js'
 
@@ -78,6 +78,6 @@ function startRoot(): Processor {
 }
 
 /** On one core, whoever spins keeps the one it waits for from running. */
-export function patience(): { spinMs: number; pollMs: number } {
-  return availableParallelism() > 1 ? { spinMs: 0.03, pollMs: 0.2 } : { spinMs: 0, pollMs: 0 }
+export function patience(): Patience {
+  return { spinMs: availableParallelism() > 1 ? 0.03 : 0, dozeMs: 0.2 }
 }
