@@ -173,6 +173,9 @@ export function ownerOf(number: number): number {
   return Math.floor((number - 1) / slotsPerProc)
 }
 
+/** Where the hardware keeps the order of loads, a plain one is enough to see what was published before. */
+export const ordersLoads = process.arch === 'x64'
+
 /** The ways to look at the shared memory. */
 export interface Memory {
   readonly buffer: SharedArrayBuffer

@@ -1,5 +1,5 @@
 import { cell, readCell, type Scratch } from './cell.js'
-import { type Memory, proc, procAt } from './layout.js'
+import { type Memory, ordersLoads, proc, procAt } from './layout.js'
 import type { Processor } from './processor.js'
 
 /** Words of a buffered channel, behind those of every shared object; each line is written by one side. */
@@ -16,9 +16,6 @@ const ring = {
   cell: 16,
   value: 2,
 } as const
-
-/** Where the hardware keeps the order of loads, a plain one is enough to see the value behind it. */
-const ordersLoads = process.arch === 'x64'
 
 export const ended = Symbol('ended')
 export const nothing = Symbol('nothing')
@@ -89,9 +86,10 @@ export class RingBuffer {
     if (!isNumber) this.scratch.write(value)
     words[intent] = address
     for (;;) {
-      const tail = Atomics.load(words, address + ring.tail)
+      const tail = words[address + ring.tail] as number // what is stale, compareExchange refuses
       const at = address + ring.first + ((tail >>> 1) & (this.cells - 1)) * ring.cell
       const ahead = ((words[at] as number) - tail) | 0
+      if (ahead < 0 && tail !== Atomics.load(words, address + ring.tail)) continue
       if ((tail & 1) === 1 || ahead < 0 || (ahead === 0 && this.isFull(tail))) {
         words[intent] = 0
         if (!isNumber) this.scratch.drop()
@@ -114,10 +112,11 @@ export class RingBuffer {
   shift(): unknown {
     const { words, address, intent } = this
     for (;;) {
-      const head = Atomics.load(words, address + ring.head)
+      const head = words[address + ring.head] as number // what is stale, compareExchange refuses
       const at = address + ring.first + ((head >>> 1) & (this.cells - 1)) * ring.cell
       const sequence = ordersLoads ? (words[at] as number) : Atomics.load(words, at)
       const ahead = (sequence - head - 1) | 0
+      if (ahead < 0 && head !== Atomics.load(words, address + ring.head)) continue
       if (ahead < 0) return Atomics.load(words, address + ring.tail) === (head | 1) ? ended : nothing
       if (ahead > 0) continue
       words[intent] = address

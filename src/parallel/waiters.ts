@@ -1,3 +1,4 @@
+import { ordersLoads } from './layout.js'
 import { object } from './shared-object.js'
 import type { Processor } from './processor.js'
 
@@ -44,9 +45,11 @@ export class Waiters {
     if (isMore()) this.ringOne()
   }
 
+  /** Asked right behind an atomic store, which orders a plain load on x64. */
   get areAny(): boolean {
     const { words, at } = this
-    return Atomics.load(words, at) !== 0 || (this.processor.procs > 32 && Atomics.load(words, at + 1) !== 0)
+    if ((ordersLoads ? words[at] : Atomics.load(words, at)) !== 0) return true
+    return this.processor.procs > 32 && Atomics.load(words, at + 1) !== 0
   }
 
   /** Rings one thread that waits. */
