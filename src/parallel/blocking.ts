@@ -2,7 +2,7 @@ import { ArgumentError, MisuseError } from '../runtime/errors.js'
 import { builtin } from '../runtime/host.js'
 import type { Operation } from '../runtime/operation.js'
 import { type Body, defineOwnBody } from './bodies.js'
-import { elsewhere } from './processor.js'
+import { elsewhere } from './calls.js'
 import { TaskCall } from './task-call.js'
 
 /** A function that another thread can make for itself: by its name, or from its source. */
@@ -105,7 +105,15 @@ let known: Map<unknown, Recipe> | undefined
 function knownFunctions(): Map<unknown, Recipe> {
   if (known !== undefined) return known
   known = new Map()
-  for (const name of ['structuredClone', 'atob', 'btoa', 'parseInt', 'parseFloat', 'encodeURIComponent', 'decodeURIComponent'])
+  for (const name of [
+    'structuredClone',
+    'atob',
+    'btoa',
+    'parseInt',
+    'parseFloat',
+    'encodeURIComponent',
+    'decodeURIComponent',
+  ])
     known.set((globalThis as Record<string, unknown>)[name], { from: 'globalThis', path: [name] })
   for (const name of globals) addMembers((globalThis as Record<string, unknown>)[name], 'globalThis', [name])
   for (const name of modules) addMembers(builtin(name), name, [])
@@ -115,7 +123,8 @@ function knownFunctions(): Map<unknown, Recipe> {
 function addMembers(holder: unknown, from: string, path: readonly string[]): void {
   if (holder === undefined) return
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder as object)))
-    if (typeof value === 'function' && known?.has(value) === false) known.set(value, { from, path: [...path, name] })
+    if (typeof value === 'function' && known?.has(value) === false)
+      known.set(value, { from, path: [...path, name] })
 }
 
 function lookUp(from: string, path: readonly string[]): (...args: unknown[]) => unknown {

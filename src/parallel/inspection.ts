@@ -19,9 +19,9 @@ const stateNames: Record<number, ProcessorStats['state']> = {
 export function inspectAll(processor: Processor): void {
   others.stats = () => ({
     gomaxprocs: processor.procs,
-    runQueue: processor.globalLength,
+    runQueue: processor.all.global.length,
     stalls: Atomics.load(processor.memory.words, header.stalls),
-    processors: processor.queuesOfAll.map((queue, p) => statsOf(processor, p, queue.length)),
+    processors: processor.all.queues.map((queue, p) => statsOf(processor, p, queue.length)),
   })
   others.dump = () => dumpOthers(processor)
 }
@@ -61,7 +61,10 @@ function dumpOthers(processor: Processor): string[] {
     asked.push(p)
   }
   const untilMs = performance.now() + answerMs
-  return asked.map((p) => `processor ${p}:\n\n${waitFor(processor, p, request, untilMs) ?? `${silent}${busyWith(processor, p)}`}`)
+  return asked.map(
+    (p) =>
+      `processor ${p}:\n\n${waitFor(processor, p, request, untilMs) ?? `${silent}${busyWith(processor, p)}`}`,
+  )
 }
 
 function waitFor(processor: Processor, p: number, request: number, untilMs: number): string | undefined {

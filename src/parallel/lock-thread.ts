@@ -38,6 +38,8 @@ export function unlockOSThread(): void {
 function caller(name: string): Goroutine<unknown> {
   const g = thread.current
   if (g === undefined)
-    throw new MisuseError(`${name}() outside a goroutine: a task with a generator body is one, a plain function is not`)
+    throw new MisuseError(
+      `${name}() outside a goroutine: a task with a generator body is one, a plain function is not`,
+    )
   return g
 }

@@ -1,4 +1,4 @@
-import { workerData } from 'node:worker_threads'
+import { type ResourceLimits, workerData } from 'node:worker_threads'
 import { MisuseError } from '../runtime/errors.js'
 import { availableParallelism } from 'node:os'
 import { becomes, presentProcessor, startBy } from './current.js'
@@ -36,6 +36,13 @@ export function setProcs(count: number): void {
   workers?.resize(count)
 }
 
+/** What `limitWorkers` said. */
+let limits: ResourceLimits = {}
+
+export function setWorkerLimits(wanted: ResourceLimits): void {
+  limits = wanted
+}
+
 /** Ends all threads of the machine. The next use starts a new one. */
 export async function stopMachine(): Promise<void> {
   const stopping = workers?.stop()
@@ -68,7 +75,7 @@ function startRoot(): Processor {
     () => undefined,
   )
   const processor = new Processor(memory, 0, machine, names, post, new SharedCodec(memory), patience())
-  const threads = new Workers(processor)
+  const threads = new Workers(processor, () => limits)
   workers = threads
   processor.hold = (on) => threads.hold(on)
   processor.refresh()

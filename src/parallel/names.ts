@@ -78,3 +78,8 @@ export class Names {
 }
 
 const mostNames = 1 << 14
+
+/** The name of a task, by its number in the table. */
+export function taskName(names: Names, task: number): string {
+  return (names.textOf(task) ?? '').split('\0')[1] ?? ''
+}

@@ -55,7 +55,7 @@ export class Payloads {
   }
 
   /** Gives a payload to `got`: at once, unless it comes by message. Throws nothing; `broken` gets what went wrong. */
-  read(number: number, _from: number, got: (value: unknown) => void, broken: (error: unknown) => void): void {
+  read(number: number, got: (value: unknown) => void, broken: (error: unknown) => void): void {
     const at = slotAt(number)
     if (((this.words[at + slot.flags] as number) & slotFlag.posted) !== 0) {
       this.mail.expect(this.letterKey(number), (message) => got(this.codec.fromMessage(message)))

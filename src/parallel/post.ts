@@ -47,7 +47,11 @@ export class Post {
   receive(): boolean {
     if (this.port === undefined) return false
     let found = false
-    for (let next = receiveMessageOnPort(this.port); next !== undefined; next = receiveMessageOnPort(this.port)) {
+    for (
+      let next = receiveMessageOnPort(this.port);
+      next !== undefined;
+      next = receiveMessageOnPort(this.port)
+    ) {
       found = true
       this.deliver(next.message)
     }

@@ -95,7 +95,9 @@ export class RemoteContext extends CancelNode implements Watch {
   override howEnded(): Ending | undefined {
     const ending = super.howEnded()
     if (ending !== undefined || this.remote.state === lasts) return ending
-    this.end(new Ending(this.remote.state === deadlinePassed ? DeadlineExceeded : Canceled, this.remote.takeCause()))
+    this.end(
+      new Ending(this.remote.state === deadlinePassed ? DeadlineExceeded : Canceled, this.remote.takeCause()),
+    )
     return super.howEnded()
   }
 

@@ -165,7 +165,8 @@ const voided = -1
 export function endIntent({ words }: Memory, address: number, position: number): boolean {
   const isReceive = (position & 1) === 1
   const place = position & ~1
-  const at = address + ring.first + ((place >>> 1) & ((words[address + ring.cells] as number) - 1)) * ring.cell
+  const at =
+    address + ring.first + ((place >>> 1) & ((words[address + ring.cells] as number) - 1)) * ring.cell
   const passed = Atomics.load(words, address + (isReceive ? ring.head : ring.tail))
   const isTaken = ((passed - place) | 0) > 0
   const sequence = Atomics.load(words, at)

@@ -211,7 +211,6 @@ export class SharedReceive<T> extends Operation<unknown> {
   override unpark(): void {
     this.channel.leaveReceiver(this)
   }
-
 }
 
 class BufferedChan<T> extends SharedChan<T> {
@@ -347,7 +346,9 @@ class UnbufferedChan<T> extends SharedChan<T> {
   }
 
   override take(own: Claim | undefined): unknown {
-    const value = this.board.take(own, (p) => (p === this.processor.p ? this.serveSenders() : this.processor.ring(p)))
+    const value = this.board.take(own, (p) =>
+      p === this.processor.p ? this.serveSenders() : this.processor.ring(p),
+    )
     return value === nothing && this.board.isClosed ? ended : value
   }
 

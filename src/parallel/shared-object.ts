@@ -61,11 +61,13 @@ export abstract class SharedObject {
 }
 
 const handles = new Map<number, WeakRef<SharedObject>>()
-const collected = new FinalizationRegistry<{ address: number; processor: Processor }>(({ address, processor }) => {
-  if (handles.get(address)?.deref() !== undefined) return
-  handles.delete(address)
-  letGo(processor, address)
-})
+const collected = new FinalizationRegistry<{ address: number; processor: Processor }>(
+  ({ address, processor }) => {
+    if (handles.get(address)?.deref() !== undefined) return
+    handles.delete(address)
+    letGo(processor, address)
+  },
+)
 
 /** This thread's handle of an object that has arrived. */
 function adopt(address: number): SharedObject {
@@ -150,7 +152,8 @@ export function repairObjects(processor: Processor, p: number, deadMachine: numb
   unlockDead(words, header.objectsLock, deadMachine)
   const all: number[] = []
   lock(words, header.objectsLock, machine)
-  for (let at = words[header.objects] as number; at !== 0; at = words[at + object.next] as number) all.push(at)
+  for (let at = words[header.objects] as number; at !== 0; at = words[at + object.next] as number)
+    all.push(at)
   unlock(words, header.objectsLock)
   for (const address of all) {
     unlockDead(words, address + object.lock, deadMachine)

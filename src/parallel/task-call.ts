@@ -1,6 +1,7 @@
 import { Operation } from '../runtime/operation.js'
 import { thisProcessor } from './current.js'
-import type { Call, Processor } from './processor.js'
+import type { Call } from './calls.js'
+import type { Processor } from './processor.js'
 
 /** One call of a task. It is the operation that its caller waits in, and the caller's side of the call. */
 export class TaskCall<T> extends Operation<T> implements Call {

@@ -64,7 +64,7 @@ function failureOf(call: PromiseLike<unknown>): PromiseLike<unknown> {
 }
 
 /** This thread's slots that are in use; 0 when all calls have come back. */
-const slotsInUse = () => thisProcessor().arena.outstanding
+const slotsInUse = () => thisProcessor().calls.outstanding
 
 describe('a call of a task', () => {
   it('gives what its function returns', async () => {

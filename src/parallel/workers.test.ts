@@ -34,7 +34,7 @@ function counters(count: number): number {
 }
 const read = (at: number) => Atomics.load(thisProcessor().memory.words, at)
 const open = (gate: number) => Atomics.store(thisProcessor().memory.words, gate, 1)
-const slotsInUse = () => thisProcessor().arena.outstanding
+const slotsInUse = () => thisProcessor().calls.outstanding
 
 async function until(isSo: () => boolean): Promise<void> {
   const untilMs = performance.now() + 8000
@@ -114,7 +114,7 @@ describe('a worker that dies', () => {
       expect(await fanOut.on(1)(2500, -1)).toBe(2499 * 2500)
     }
     const { memory } = thisProcessor()
-    const queue = thisProcessor().queuesOfAll[1]
+    const queue = thisProcessor().all.queues[1]
     await until(() => queue?.looksEmpty === true)
     expect(memory.words[0]).toBe(2)
   })

@@ -1,5 +1,12 @@
 import { createRequire } from 'node:module'
-import { isMainThread, MessageChannel, type MessagePort, threadId, Worker } from 'node:worker_threads'
+import {
+  isMainThread,
+  MessageChannel,
+  type MessagePort,
+  threadId,
+  Worker,
+  type ResourceLimits,
+} from 'node:worker_threads'
 import { debugSetting } from '../runtime/debug.js'
 import { complain } from '../runtime/host.js'
 import { sleep } from '../runtime/sleep.js'
@@ -55,7 +62,10 @@ export class Workers {
   private failedStarts = 0
   private stopped = false
 
-  constructor(private readonly root: Processor) {
+  constructor(
+    private readonly root: Processor,
+    private readonly limits: () => ResourceLimits,
+  ) {
     const { port1 } = new MessageChannel()
     port1.unref()
     this.anchor = port1
@@ -115,7 +125,8 @@ export class Workers {
   carry({ to, letter, transfer }: Envelope): void {
     const message = { letter, to, transfer: [] }
     if (to === 0) {
-      const { letter: own } = transfer.length === 0 ? message : structuredClone(message, { transfer: [...transfer] })
+      const { letter: own } =
+        transfer.length === 0 ? message : structuredClone(message, { transfer: [...transfer] })
       this.root.post.deliver({ letter: own })
       this.root.schedule()
       return
@@ -130,7 +141,9 @@ export class Workers {
     Atomics.store(words, header.stopped, 1)
     ringMonitor(this.root.memory)
     this.anchor.close()
-    await Promise.all([this.monitor, ...this.threads.map((thread) => thread?.worker)].map((each) => each?.terminate()))
+    await Promise.all(
+      [this.monitor, ...this.threads.map((thread) => thread?.worker)].map((each) => each?.terminate()),
+    )
   }
 
   private startThread(p: number): void {
@@ -141,7 +154,8 @@ export class Workers {
     Atomics.store(words, procAt(p) + proc.machine, machine)
     const { code, tsx } = bootCode()
     const workerData: { sluice: WorkerData } = { sluice: { buffer, p, machine, tsx } }
-    const worker = new Worker(code, { eval: true, workerData, name: `sluice P${p}` })
+    const name = `sluice P${p}`
+    const worker = new Worker(code, { eval: true, workerData, name, resourceLimits: this.limits() })
     const thread: Thread = { worker, p, machine, began: false, error: undefined }
     this.threads[p] = thread
     worker.on('message', (message: Envelope | { began: true }) => {

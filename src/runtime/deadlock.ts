@@ -43,5 +43,7 @@ function deadlockReport(root: Goroutine<unknown>): string {
 
 /** The stack of every goroutine, and operations whose `yield*` may be missing. */
 export function deadlockDetails(of: Scheduler): string {
-  return [dumpOf(of.goroutines()), ...(others.dump?.() ?? []), ...suspected()].filter((part) => part !== '').join('\n\n')
+  return [dumpOf(of.goroutines()), ...(others.dump?.() ?? []), ...suspected()]
+    .filter((part) => part !== '')
+    .join('\n\n')
 }

@@ -145,7 +145,7 @@ export const increment = task(import.meta.url, 'increment', (words: Int32Array) 
 export const lengthOf = task(import.meta.url, 'lengthOf', (bytes: ArrayBuffer) => bytes.byteLength)
 
 /** How many slots of its processor are in use; the call of this very task is its caller's. */
-export const outstanding = task(import.meta.url, 'outstanding', () => thisProcessor().arena.outstanding)
+export const outstanding = task(import.meta.url, 'outstanding', () => thisProcessor().calls.outstanding)
 /** Has another worker write to memory of this one. */
 export const shareWith = task(import.meta.url, 'shareWith', async (p: number) => {
   const words = new Int32Array(new SharedArrayBuffer(8))
@@ -168,7 +168,7 @@ export const abandonPosted = task(import.meta.url, 'abandonPosted', async (round
     ctx.cancel()
   }
   await delay(300)
-  return { given, outstanding: thisProcessor().arena.outstanding }
+  return { given, outstanding: thisProcessor().calls.outstanding }
 })
 export const receiveAll = task(import.meta.url, 'receiveAll', async (input: SharedChan<number>) => {
   let sum = 0

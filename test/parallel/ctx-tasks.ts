@@ -37,3 +37,8 @@ export const nested = task(import.meta.url, 'nested', function* (n: number): Rou
 export const stuck = task(import.meta.url, 'stuck', function* (): Routine<void> {
   yield* select({})
 })
+/** Uses memory until there is none. */
+export const hoard = task(import.meta.url, 'hoard', () => {
+  const kept: unknown[] = []
+  for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })))
+})

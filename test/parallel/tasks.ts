@@ -24,11 +24,18 @@ export const exit = task(import.meta.url, 'exit', (code: number) => {
 })
 export const echo = task(import.meta.url, 'echo', (value: unknown) => value)
 
-export const produce = task(import.meta.url, 'produce', function* (out: SharedChan<number>, from: number, count: number): Routine<number> {
-  for (let i = 0; i < count; i++) yield* out.send(from + i)
-  return count
-})
-export const consume = task(import.meta.url, 'consume', function* (input: SharedChan<number>): Routine<{ count: number; sum: number }> {
+export const produce = task(
+  import.meta.url,
+  'produce',
+  function* (out: SharedChan<number>, from: number, count: number): Routine<number> {
+    for (let i = 0; i < count; i++) yield* out.send(from + i)
+    return count
+  },
+)
+export const consume = task(import.meta.url, 'consume', function* (input: SharedChan<number>): Routine<{
+  count: number
+  sum: number
+}> {
   let count = 0
   let sum = 0
   for (let r = yield* input.next(); r.done !== true; r = yield* input.next()) {
@@ -37,7 +44,11 @@ export const consume = task(import.meta.url, 'consume', function* (input: Shared
   }
   return { count, sum }
 })
-export const pong = task(import.meta.url, 'pong', function* (there: SharedChan<number>, back: SharedChan<number>): Routine<void> {
-  for (let v = yield* there.recv(); v !== undefined; v = yield* there.recv()) yield* back.send(v)
-  back.close()
-})
+export const pong = task(
+  import.meta.url,
+  'pong',
+  function* (there: SharedChan<number>, back: SharedChan<number>): Routine<void> {
+    for (let v = yield* there.recv(); v !== undefined; v = yield* there.recv()) yield* back.send(v)
+    back.close()
+  },
+)
