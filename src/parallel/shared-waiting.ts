@@ -1,7 +1,6 @@
 import { type Contest, Operation } from '../runtime/operation.js'
 import { WaitList } from '../runtime/wait-list.js'
 import { Claim } from './offer-board.js'
-import type { Watch } from './processor.js'
 import { object, SharedObject } from './shared-object.js'
 import { Waiters } from './waiters.js'
 
@@ -44,7 +43,7 @@ export abstract class SharedWait<T> extends Operation<T> {
  * A wait in a select that another thread may commit wins that select before it takes anything, and gives it back if there
  * is nothing after all.
  */
-export abstract class WaitingObject extends SharedObject implements Watch {
+export abstract class WaitingObject extends SharedObject {
   /** Goroutines of this thread that wait. */
   protected readonly waiting = new WaitList<SharedWait<unknown>>()
   /** Threads that wait. */

@@ -1,7 +1,7 @@
 /** Tasks about contexts and threads, for the tests. */
-import { go, type Routine, select, sleep } from 'sluice'
+import { go, type Routine, schedStats, select, sleep } from 'sluice'
 import { type Context, contextKey } from 'sluice/context'
-import { lockOSThread, registerContextKey, task } from 'sluice/parallel'
+import { lockOSThread, registerContextKey, task, unlockOSThread } from 'sluice/parallel'
 import { threadId } from 'node:worker_threads'
 import { add } from './tasks.js'
 
@@ -41,4 +41,34 @@ export const stuck = task(import.meta.url, 'stuck', function* (): Routine<void> 
 export const hoard = task(import.meta.url, 'hoard', () => {
   const kept: unknown[] = []
   for (;;) kept.push(Array.from({ length: 1000 }, (_, i) => ({ i })))
+})
+/** Locks its thread twice and unlocks it twice, with time for others to begin in between. */
+export const locksTwice = task(import.meta.url, 'locksTwice', function* (): Routine<string[]> {
+  const begun = () => (schedStats().processors[1]?.taken ?? 0) - before
+  lockOSThread()
+  lockOSThread()
+  const before = (schedStats().processors[1]?.taken ?? 0) - 1
+  unlockOSThread()
+  yield* sleep(30)
+  const seen = `one lock is left: ${begun()} begun`
+  unlockOSThread()
+  return [seen, 'none is left']
+})
+export const echo = task(import.meta.url, 'echo', (value: unknown) => value)
+export const later = task(import.meta.url, 'later', async (value: string) => {
+  await Promise.resolve()
+  return value.toUpperCase()
+})
+export const slowest = task(import.meta.url, 'slowest', function* (ms: number): Routine<number> {
+  yield* sleep(ms)
+  return ms
+})
+export const failAt = task(import.meta.url, 'failAt', (n: number) => {
+  if (n === 2) throw new Error('at 2')
+  return n
+})
+/** In which order tasks ran on this thread. */
+export const order: number[] = []
+export const note = task(import.meta.url, 'note', (n: number) => {
+  order.push(n)
 })
