@@ -98,11 +98,6 @@ export class Workers {
     this.monitor = monitor
   }
 
-  /** The worker threads that live now. */
-  get count(): number {
-    return this.threads.filter((thread) => thread !== undefined).length
-  }
-
   /** Keeps the process going, or lets it end. */
   hold(on: boolean): void {
     this.root.memory.words[header.rootHolds] = on ? 1 : 0
