@@ -7,8 +7,9 @@ import type { Processor } from './processor.js'
  * small. Values are encoded before a place is taken, and then copied in: between taking a place in a channel and publishing
  * it nothing may be refused.
  */
-export const cell = { block: 0, bytes: 1, value: 2, words: 14 } as const
+export const cell = { block: 0, bytes: 1, value: 2, words: 30 } as const
 const roomBytes = (cell.words - cell.value) * 4
+const scratchBytes = cell.words * 4
 
 /** A cell of this thread's own in which values are encoded. */
 export class Scratch {
@@ -20,8 +21,8 @@ export class Scratch {
 
   constructor(private readonly processor: Processor) {
     this.words = processor.memory.words
-    this.at = allocate(processor.memory, processor.machine, 64)
-    this.landing = allocate(processor.memory, processor.machine, 64)
+    this.at = allocate(processor.memory, processor.machine, scratchBytes)
+    this.landing = allocate(processor.memory, processor.machine, scratchBytes)
   }
 
   /**
@@ -44,8 +45,8 @@ export class Scratch {
   /** Gives its own memory back. */
   free(): void {
     const { memory, machine } = this.processor
-    release(memory, machine, this.at, 64)
-    release(memory, machine, this.landing, 64)
+    release(memory, machine, this.at, scratchBytes)
+    release(memory, machine, this.landing, scratchBytes)
   }
 
   /** Copies what was written last to a cell, where somebody will read it. */

@@ -25,6 +25,7 @@ export const closed = 5
 export class Doorbell {
   private readonly words: Int32Array
   private readonly at: number
+  private isListening = false
 
   constructor(memory: Memory, p: number) {
     this.words = memory.words
@@ -46,16 +47,25 @@ export class Doorbell {
     this.getUp()
   }
 
-  /** Calls back once when this processor, which sleeps as `how`, is woken. The event loop is not kept alive by that. */
+  /**
+   * Calls back when this processor, which sleeps as `how`, is woken. The event loop is not kept alive by that. One that gets
+   * up by itself is still listening, and hears the ring that ends a later sleep: to listen anew for each would cost as
+   * much as a wake.
+   */
   listen(how: number, woken: () => void): void {
+    if (this.isListening) return
+    const heard = () => {
+      this.isListening = false
+      woken()
+    }
     const wait = Atomics.waitAsync(this.words, this.at, how)
-    if (wait.async) void wait.value.then(woken)
-    else void Promise.resolve().then(woken)
+    this.isListening = true
+    void (wait.async ? wait.value : Promise.resolve()).then(heard)
   }
 
-  /** Awake by itself. Ends a `listen` that is still on. */
+  /** Awake by itself. */
   getUp(): void {
-    if (this.wakeAs(awake)) Atomics.notify(this.words, this.at)
+    this.wakeAs(awake)
   }
 
   get sleeps(): boolean {

@@ -11,7 +11,7 @@ const board = { closed: 16, first: 17, last: 18, words: 32 } as const
 export const boardBytes = board.words * 4
 
 /** Words of an offer. */
-const offer = { next: 0, before: 1, claim: 2, p: 3, linked: 4, value: 8, words: 24 } as const
+const offer = { next: 0, before: 1, claim: 2, p: 3, linked: 4, value: 8, words: 8 + cell.words } as const
 const offerBytes = offer.words * 4
 
 /**

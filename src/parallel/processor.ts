@@ -75,7 +75,7 @@ export class Processor {
   /** No task begins on this thread any more. */
   private isSpoilt = false
   private scheduled = false
-  private listening = 0
+  private sleepsSoft = false
   private tick = 0
   private random = (Math.random() * 0x7fffffff) | 0
   private heardBell = 0
@@ -177,7 +177,7 @@ export class Processor {
   schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    if (this.bell.sleeps) this.bell.getUp()
+    this.getUp()
     later(this.turn)
   }
 
@@ -323,8 +323,14 @@ export class Processor {
 
   /** The thread was woken by something else than a bell: by its own timers and sockets, say. */
   private beginTurn(): void {
-    if (this.bell.sleeps) this.bell.getUp()
+    this.getUp()
     this.poll()
+  }
+
+  private getUp(): void {
+    if (!this.bell.sleeps) return
+    this.sleepsSoft = false
+    this.bell.getUp()
   }
 
   /** Looks after what others have left for this thread; true if there was anything. */
@@ -393,7 +399,7 @@ export class Processor {
   private readonly turn = (): void => {
     this.scheduled = false
     if (this.words[header.stopped] !== 0) return
-    if (this.bell.sleeps) this.bell.getUp()
+    this.getUp()
     this.runner.tell()
     this.offer()
     if (this.poll() || this.work()) this.hasDozed = false
@@ -412,9 +418,14 @@ export class Processor {
       this.leave()
       return
     }
-    const dozes =
-      this.isRoot && !this.hasDozed && this.expectsSomething && this.scheduler.stats().runnable === 0
-    const hard = dozes || (!this.isRoot && this.hasNothingOfItsOwn)
+    const own = this.isRoot ? [] : this.ownResources
+    if (own.includes('Immediate')) {
+      this.schedule() // something of its own comes in this very turn of the event loop
+      return
+    }
+    const isIdle = this.scheduler.stats().runnable === 0
+    const dozes = this.isRoot && isIdle && !this.hasDozed && this.expectsSomething
+    const hard = dozes || (!this.isRoot && isIdle && own.length === 0)
     const how = !this.isOpen ? closed : hard ? quiet : parked
     if (this.bell.lieDown(how, () => this.hasWork)) {
       this.schedule()
@@ -434,20 +445,19 @@ export class Processor {
 
   private sleepSoft(how: number): void {
     this.hold?.(this.expectsSomething && !this.all.othersAreQuiet)
-    this.listen(how, ++this.listening)
+    this.sleepsSoft = true
+    this.bell.listen(how, () => this.heard(how))
   }
 
-  private listen(how: number, listening: number): void {
-    this.bell.listen(how, () => {
-      if (listening !== this.listening) return
-      if (this.bell.sleeps)
-        this.listen(how, listening) // a notify that was meant for an earlier sleep
-      else this.wokeUp()
-    })
+  private heard(how: number): void {
+    if (!this.sleepsSoft) return // it had got up by itself
+    // A notify that was meant for an earlier sleep ends none.
+    if (this.bell.sleeps) this.bell.listen(how, () => this.heard(how))
+    else this.wokeUp()
   }
 
   private wokeUp(): void {
-    this.listening++
+    this.sleepsSoft = false
     this.hold?.(false)
     this.schedule()
   }
@@ -465,14 +475,11 @@ export class Processor {
     return this.global.length > 0 || this.all.queues.some((queue) => queue.length > 0)
   }
 
-  /** True when nothing of this thread's own can happen: no timer, no socket, no goroutine that is ready. */
-  private get hasNothingOfItsOwn(): boolean {
-    const resources = process.getActiveResourcesInfo()
-    return (
-      resources.length <= this.ownPorts &&
-      resources.every((name) => name === port) &&
-      this.scheduler.stats().runnable === 0
-    )
+  /** What of this thread's own may happen beside the root's messages: timers, sockets, files. */
+  private get ownResources(): string[] {
+    const all = process.getActiveResourcesInfo()
+    const others = all.filter((name) => name !== port)
+    return all.length - others.length > this.ownPorts ? [...others, port] : others
   }
 
   /** Nothing that it runs or has called is under way. */

@@ -13,7 +13,7 @@ const ring = {
   head: 32,
   first: 48,
   /** A cell is a sequence number, then the value. */
-  cell: 16,
+  cell: 32,
   value: 2,
 } as const
 
