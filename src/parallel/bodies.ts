@@ -38,13 +38,9 @@ export function knownBody(key: string): Body | undefined {
   return bodies.get(key)
 }
 
-/**
- * Defines a task of this library's own, in the file of its folder that is called `name`; returns its key.
- * In a bundle that file is part of this one, which a worker thread has loaded already.
- */
+/** Defines a task of this library's own, which every thread knows; returns its key. */
 export function defineOwnBody(name: string, body: Body): string {
-  const own = import.meta.url
-  const key = keyOf(own.replace(/bodies(?=\.[jt]s$)/, name), name)
+  const key = keyOf('sluice:', name)
   bodies.set(key, body)
   return key
 }

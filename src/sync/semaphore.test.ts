@@ -214,17 +214,24 @@ describe('Semaphore', () => {
 })
 
 it('loses no permit to a select that leaves two of its queues at once', async () => {
+  let left = 0
   await run(function* () {
-    const sem = new Semaphore(2)
-    yield* sem.acquire(2)
-    const other = chan<string>()
-    const g = go(function* () {
-      return yield* select({ big: sem.acquire(2), small: sem.acquire(1), other: other.recv() })
-    })
-    yield* yieldNow()
-    sem.release(1) // too little for the one, and the other stands behind it
-    yield* other.send('x')
-    expect((yield* g).key).toBe('other')
-    expect(sem.tryAcquire(1)).toBeTruthy()
+    for (let round = 0; round < 40; round++) {
+      const sem = new Semaphore(2)
+      yield* sem.acquire(2)
+      const other = chan<string>()
+      const g = go(function* () {
+        return yield* select({ big: sem.acquire(2), small: sem.acquire(1), other: other.recv() })
+      })
+      yield* yieldNow()
+      sem.release(1) // too little for the one; the other stands before it, and has it now, or behind it
+      yield* yieldNow()
+      if (g.state === 'dead') continue
+      yield* other.send('x')
+      expect((yield* g).key).toBe('other')
+      expect(sem.tryAcquire(1)).toBeTruthy()
+      left++
+    }
   })
+  expect(left).toBeGreaterThan(0)
 })
