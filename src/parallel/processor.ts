@@ -400,47 +400,47 @@ export class Processor {
     this.scheduled = false
     if (this.words[header.stopped] !== 0) return
     this.getUp()
-    this.runner.tell()
-    this.offer()
-    if (this.poll() || this.work()) this.hasDozed = false
-    else if (!this.spin()) {
-      this.park()
-      return
+    if (!this.lookAround()) {
+      if (!this.park()) return
+      this.lookAround() // at once: a turn of the event loop costs as much as half a wake
     }
     this.schedule()
   }
 
-  private park(): void {
+  /** Does what there is to do; true if it has to look around again soon. */
+  private lookAround(): boolean {
+    this.runner.tell()
+    this.offer()
+    if (!this.poll() && !this.work()) return this.spin()
+    this.hasDozed = false
+    return true
+  }
+
+  /** Goes to sleep; true when it is awake again, or had better stay awake, false while it sleeps softly. */
+  private park(): boolean {
     const { words, at } = this
     this.runner.tell()
     if (words[at + proc.retire] !== 0 && this.isIdle && this.leave !== undefined) {
       this.handOver()
       this.leave()
-      return
+      return false
     }
     const own = this.isRoot ? [] : this.ownResources
-    if (own.includes('Immediate')) {
-      this.schedule() // something of its own comes in this very turn of the event loop
-      return
-    }
+    if (own.includes('Immediate')) return true // something of its own comes in this very turn of the event loop
     const isIdle = this.scheduler.stats().runnable === 0
     const dozes = this.isRoot && isIdle && !this.hasDozed && this.expectsSomething
     const hard = dozes || (!this.isRoot && isIdle && own.length === 0)
     const how = !this.isOpen ? closed : hard ? quiet : parked
-    if (this.bell.lieDown(how, () => this.hasWork)) {
-      this.schedule()
-      return
-    }
+    if (this.bell.lieDown(how, () => this.hasWork)) return true
     words[at + proc.parks] = (words[at + proc.parks] as number) + 1
-    if (how === quiet) this.sleepHard(dozes ? this.patience.dozeMs : hardSleepMs)
-    else this.sleepSoft(how)
-  }
-
-  private sleepHard(ms: number): void {
-    if (this.words[header.rootHolds] === 1) this.ring(0)
+    if (how !== quiet) {
+      this.sleepSoft(how)
+      return false
+    }
+    if (words[header.rootHolds] === 1) this.ring(0)
     this.hasDozed = true
-    this.bell.sleep(ms)
-    this.wokeUp()
+    this.bell.sleep(dozes ? this.patience.dozeMs : hardSleepMs)
+    return true
   }
 
   private sleepSoft(how: number): void {
