@@ -3,7 +3,7 @@
 //   curl -d 'correct horse' 'http://127.0.0.1:8080/hash?salt=abc&rounds=100'     computes for some 200 ms
 //   curl http://127.0.0.1:8080/health                                           answers at once, meanwhile too
 //   … --procs 1      on so many processors, the main thread's among them
-//   … --compare      64 hashes without HTTP, on one processor and on two
+//   … --compare      200 hashes without HTTP, on one processor and on two
 import { scryptSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -94,7 +94,7 @@ function* orders(count: number): Generator<Order> {
 }
 
 function* hashMany(): Routine<void> {
-  const hashing = hash.map(orders(64), { window: 64 })
+  const hashing = hash.map(orders(200), { window: 64 })
   while ((yield* hashing.recv()) !== undefined) {}
 }
 

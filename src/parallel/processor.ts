@@ -221,10 +221,10 @@ export class Processor {
 
   // ---- looking for work
 
-  /** Runs tasks for a while; false if there were none. */
+  /** Runs tasks for a while, until one goes on as a goroutine that is ready; false if there were none. */
   private work(): boolean {
     let count = 0
-    for (; count < globalEvery && this.isOpen; count++) {
+    for (; count < globalEvery && this.isOpen && this.scheduler.isIdle; count++) {
       const number = this.findTask()
       if (number === 0) break
       if (this.bell.isPolling) this.stopPolling()
@@ -325,6 +325,13 @@ export class Processor {
   private beginTurn(): void {
     this.getUp()
     this.poll()
+    if (!this.scheduler.isIdle && this.isOpen) this.beginOne()
+  }
+
+  /** Goroutines go first, but those that are always ready must not keep out the tasks that only this thread may run. */
+  private beginOne(): void {
+    const number = ++this.tick % globalEvery === 0 ? this.findTask() : this.inbox.take()
+    if (number !== 0) this.runner.run(number)
   }
 
   private getUp(): void {
@@ -385,7 +392,7 @@ export class Processor {
   }
 
   private get seesTasks(): boolean {
-    if (!this.isOpen) return false
+    if (!this.isOpen || !this.scheduler.isIdle) return false
     if (!this.inbox.looksEmpty) return true
     if (!this.mayTake) return false
     return !this.queue.looksEmpty || !this.global.looksEmpty || !this.all.othersLookEmpty
@@ -427,7 +434,7 @@ export class Processor {
     }
     const own = this.isRoot ? [] : this.ownResources
     if (own.includes('Immediate')) return true // something of its own comes in this very turn of the event loop
-    const isIdle = this.scheduler.stats().runnable === 0
+    const { isIdle } = this.scheduler
     const dozes = this.isRoot && isIdle && !this.hasDozed && this.expectsSomething
     const hard = dozes || (!this.isRoot && isIdle && own.length === 0)
     const how = !this.isOpen ? closed : hard ? quiet : parked

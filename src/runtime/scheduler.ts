@@ -309,7 +309,8 @@ export class Scheduler {
     if (more) this.afterEventLoop()
   }
 
-  private get isIdle(): boolean {
+  /** No goroutine is ready to run. */
+  get isIdle(): boolean {
     return this.queue.length === 0 && this.runnext === undefined
   }
 
