@@ -31,7 +31,8 @@ console.log(`
 What to try next:
   npx sluice bench --help               what else the load test can do
   npx tsx examples/density.ts           a million goroutines: their memory, and how soon they run
-  npx tsx examples/dispatch.ts          a pipeline with back-pressure`)
+  npx tsx examples/dispatch.ts          a pipeline with back-pressure
+  npx tsx --tsconfig tsconfig.dist.json examples/parallel/mandelbrot.ts   every core: a picture, in bands`)
 process.exit(code)
 
 async function exitCode(child: ChildProcess): Promise<number> {

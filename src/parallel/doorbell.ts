@@ -48,19 +48,20 @@ export class Doorbell {
   }
 
   /**
-   * Calls back when this processor, which sleeps as `how`, is woken. The event loop is not kept alive by that. One that gets
-   * up by itself is still listening, and hears the ring that ends a later sleep: to listen anew for each would cost as
-   * much as a wake.
+   * Calls back when this processor, which sleeps, is woken. The event loop is not kept alive by that. One that gets up by
+   * itself is still listening, and hears the ring that ends a later sleep: to listen anew for each would cost as much as
+   * a wake. So it may be called back without a reason.
    */
-  listen(how: number, woken: () => void): void {
+  listen(woken: () => void): void {
     if (this.isListening) return
+    this.isListening = true
     const heard = () => {
       this.isListening = false
       woken()
     }
-    const wait = Atomics.waitAsync(this.words, this.at, how)
-    this.isListening = true
-    void (wait.async ? wait.value : Promise.resolve()).then(heard)
+    const state = Atomics.load(this.words, this.at)
+    const wait = isAsleep(state) ? Atomics.waitAsync(this.words, this.at, state) : undefined
+    void (wait?.async === true ? wait.value : Promise.resolve()).then(heard)
   }
 
   /** Awake by itself. */
@@ -69,8 +70,7 @@ export class Doorbell {
   }
 
   get sleeps(): boolean {
-    const state = this.words[this.at] as number
-    return state === parked || state === quiet || state === closed
+    return isAsleep(this.words[this.at] as number)
   }
 
   /** What others see of this processor while it is awake. */
@@ -107,4 +107,8 @@ export class Doorbell {
     if (now !== parked && now !== quiet && (now !== closed || state === polling)) return false
     return Atomics.compareExchange(words, at, now, state) === now
   }
+}
+
+function isAsleep(state: number): boolean {
+  return state === parked || state === quiet || state === closed
 }

@@ -78,7 +78,6 @@ function startRoot(): Processor {
   const threads = new Workers(processor, () => limits)
   workers = threads
   processor.hold = (on) => threads.hold(on)
-  processor.refresh()
   processor.attach()
   threads.start()
   return processor

@@ -441,7 +441,7 @@ export class Processor {
     if (this.bell.lieDown(how, () => this.hasWork)) return true
     words[at + proc.parks] = (words[at + proc.parks] as number) + 1
     if (how !== quiet) {
-      this.sleepSoft(how)
+      this.sleepSoft()
       return false
     }
     if (words[header.rootHolds] === 1) this.ring(0)
@@ -450,16 +450,16 @@ export class Processor {
     return true
   }
 
-  private sleepSoft(how: number): void {
+  private sleepSoft(): void {
     this.hold?.(this.expectsSomething && !this.all.othersAreQuiet)
     this.sleepsSoft = true
-    this.bell.listen(how, () => this.heard(how))
+    this.bell.listen(this.heard)
   }
 
-  private heard(how: number): void {
+  private readonly heard = (): void => {
     if (!this.sleepsSoft) return // it had got up by itself
     // A notify that was meant for an earlier sleep ends none.
-    if (this.bell.sleeps) this.bell.listen(how, () => this.heard(how))
+    if (this.bell.sleeps) this.bell.listen(this.heard)
     else this.wokeUp()
   }
 

@@ -89,8 +89,14 @@ export abstract class SharedChan<T> extends SharedObject implements Chan<T> {
   abstract offer(send: SharedSend<T>): boolean
   /** @internal A value, `ended` or `nothing`. */
   abstract take(own: Claim | undefined): unknown
-  /** @internal */
-  abstract look(): boolean
+  /** @internal Serves those of this thread that wait; true if one was served. */
+  look(): boolean {
+    const received = this.serveReceivers()
+    const sent = this.serveSenders()
+    this.rest()
+    return received || sent
+  }
+
   /** @internal The send waits from now on. */
   abstract enterSender(send: SharedSend<T>): void
   /** @internal */
@@ -109,6 +115,9 @@ export abstract class SharedChan<T> extends SharedObject implements Chan<T> {
     this.receivers.remove(receive)
     this.rest()
   }
+
+  /** Serves the senders of this thread as far as it goes; true if one was served. */
+  protected abstract serveSenders(): boolean
 
   /** Serves the receivers of this thread as far as it goes; true if one was served. */
   protected serveReceivers(): boolean {
@@ -275,18 +284,11 @@ class BufferedChan<T> extends SharedChan<T> {
     this.rest()
   }
 
-  override look(): boolean {
-    const received = this.serveReceivers()
-    const sent = this.serveSenders()
-    this.rest()
-    return received || sent
-  }
-
   protected override mayTake(): boolean {
     return this.buffer.hasValue
   }
 
-  private serveSenders(): boolean {
+  protected override serveSenders(): boolean {
     let served = false
     for (let first = this.senders.first; first !== undefined; first = this.senders.first) {
       if (this.serveSender(first, claimOf(first))) served = true
@@ -378,13 +380,6 @@ class UnbufferedChan<T> extends SharedChan<T> {
     this.rest()
   }
 
-  override look(): boolean {
-    const received = this.serveReceivers()
-    const sent = this.serveSenders()
-    this.rest()
-    return received || sent
-  }
-
   override ownerDied(_machine: number, p: number): void {
     this.board.withdrawAll(p)
   }
@@ -422,7 +417,7 @@ class UnbufferedChan<T> extends SharedChan<T> {
     if (!this.board.looksEmpty && this.receiving.areAny) this.receiving.ringOne()
   }
 
-  private serveSenders(): boolean {
+  protected override serveSenders(): boolean {
     let served = false
     for (const [send, { at, claim }] of this.offers) {
       const wasTaken = claim.hasTaken(at)

@@ -43,7 +43,6 @@ export function startWorker(): void {
   })
   memory.words[procAt(data.p) + proc.thread] = threadId
   becomes(processor)
-  processor.refresh()
   processor.attach()
   port.postMessage({ began: true })
 }

@@ -176,7 +176,7 @@ export const bodies = {
     for (let i = 1; i <= count; i++) {
       while (Atomics.load(words, control.cell) < i) {
         if (bell.lieDown(parked, () => Atomics.load(words, control.cell) >= i)) continue
-        while (bell.sleeps) await new Promise<void>((woken) => bell.listen(parked, woken))
+        while (bell.sleeps) await new Promise<void>((woken) => bell.listen(woken))
       }
       Atomics.store(words, control.cell + 1, i)
       Atomics.notify(words, control.cell + 1)
