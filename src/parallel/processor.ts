@@ -35,6 +35,8 @@ export interface Patience {
 
 /** Source: Go's runtime/proc.go, `schedtick%61`. */
 const globalEvery = 61
+/** A thread whose goroutines are rung again and again looks for tasks first so often. */
+const tasksFirstEvery = 8
 const port = 'MessagePort'
 /** A thread that sleeps hard turns its event loop so often, for what does not keep it alive. */
 const hardSleepMs = 100
@@ -77,6 +79,7 @@ export class Processor {
   private scheduled = false
   private sleepsSoft = false
   private tick = 0
+  private looks = 0
   private random = (Math.random() * 0x7fffffff) | 0
   private heardBell = 0
   private heardCancels = 0
@@ -310,10 +313,7 @@ export class Processor {
 
   /** The scheduler has nothing to run: true if there may be something now. */
   private idle(): boolean {
-    if (this.poll() || this.work()) {
-      this.hasDozed = false
-      return true
-    }
+    if (this.findSomething()) return true
     this.runner.tell()
     this.offer()
     if (this.spin()) return true
@@ -418,9 +418,15 @@ export class Processor {
   private lookAround(): boolean {
     this.runner.tell()
     this.offer()
-    if (!this.poll() && !this.work()) return this.spin()
-    this.hasDozed = false
-    return true
+    return this.findSomething() || this.spin()
+  }
+
+  /** Looks after what came for this thread, and for tasks; by turns, so that much of the one does not keep out the other. */
+  private findSomething(): boolean {
+    const tasksFirst = ++this.looks % tasksFirstEvery === 0
+    const found = tasksFirst ? this.work() || this.poll() : this.poll() || this.work()
+    if (found) this.hasDozed = false
+    return found
   }
 
   /** Goes to sleep; true when it is awake again, or had better stay awake, false while it sleeps softly. */

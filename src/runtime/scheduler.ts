@@ -302,7 +302,8 @@ export class Scheduler {
       this.relays = !this.shuffle
       this.runQueue()
       this.relays = false // nobody runs: those that the clock wakes queue up in the order of their time
-      more = !this.isIdle || this.onIdle?.() === true
+      // What it does may make a goroutine ready without its knowing.
+      more = !this.isIdle || this.onIdle?.() === true || !this.isIdle
     } while (more && !this.sliceIsOver())
     this.running = false
     thread.heartbeat?.rest()

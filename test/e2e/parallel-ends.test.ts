@@ -29,7 +29,11 @@ function end(how: string, state: string, signal?: NodeJS.Signals): Promise<Ended
     child.stderr.on('data', (chunk) => {
       stderr += chunk
     })
-    child.on('close', (code) => resolve({ code, stderr, tookMs: performance.now() - readyMs }))
+    child.on('close', (code) => {
+      // Node's own words when a process ends in the millisecond in which the monitor takes a stack.
+      const ours = stderr.replace('Waiting for the debugger to disconnect...\n', '')
+      resolve({ code, stderr: ours, tookMs: performance.now() - readyMs })
+    })
   })
 }
 
