@@ -1,5 +1,5 @@
 /** Ends in one of the ways a program can, while its worker threads are busy, asleep or parked. */
-import { main, type Routine, sleep } from 'sluice'
+import { main, type Routine, select, sleep } from 'sluice'
 import { procs, task } from 'sluice/parallel'
 
 const [how = '', state = ''] = process.argv.slice(2)
@@ -29,5 +29,6 @@ main(function* (ctx) {
   console.log('ready')
   if (how === 'throws') throw new TypeError('broken')
   if (how === 'exits') process.exit(3)
-  if (how === 'signal') yield* ctx.done()
+  // With a timer: a signal alone, which may never come, does not keep a process going.
+  if (how === 'signal') yield* select({ quit: ctx.done(), late: sleep(long) })
 })
