@@ -2,7 +2,8 @@
 //   npx tsx --tsconfig tsconfig.dist.json examples/parallel/mandelbrot.ts --width 1200 --out mandelbrot.png
 //   … --procs 1      on so many processors, the main thread's among them
 //   … --compare      paints without a file, on one processor and on two
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { SingleBar } from 'cli-progress'
 import { encode } from 'fast-png'
 import { main, type Routine } from 'sluice'
@@ -96,6 +97,17 @@ function* paintFile(width: number, height: number, out: string): Routine<void> {
   console.log(`${out}: ${width} x ${height}, painted in ${paintedMs.toFixed(0)} ms on ${procs()} processors`)
 }
 
+/** Before minutes of painting are lost. */
+function checkFolder(file: string): void {
+  try {
+    accessSync(dirname(file), constants.W_OK)
+  } catch {
+    refuse(
+      `--out ${file}: there is no folder ${dirname(file)} that can be written to; make it, or name another file`,
+    )
+  }
+}
+
 main(function* () {
   const { values } = options({
     width: { type: 'string', default: '1200' },
@@ -107,5 +119,8 @@ main(function* () {
   const height = Math.ceil((width * 2) / 3)
   procs(wholeNumber('procs', values.procs, 1, 64))
   if (values.compare) yield* compare(() => picture(width, height))
-  else yield* paintFile(width, height, values.out)
+  else {
+    checkFolder(values.out)
+    yield* paintFile(width, height, values.out)
+  }
 })

@@ -13,6 +13,18 @@ const scratchBytes = cell.words * 4
 
 /** A cell of this thread's own in which values are encoded. */
 export class Scratch {
+  private static readonly ofThread = new WeakMap<Processor, Scratch>()
+
+  /** The one that all channels of this thread use. */
+  static of(processor: Processor): Scratch {
+    let scratch = Scratch.ofThread.get(processor)
+    if (scratch === undefined) {
+      scratch = new Scratch(processor)
+      Scratch.ofThread.set(processor, scratch)
+    }
+    return scratch
+  }
+
   private readonly words: Int32Array
   private readonly at: number
   /** Another one, for a value that is copied out of a place that is not this thread's. */

@@ -7,14 +7,14 @@ import { Everybody } from './everybody.js'
 import { Heart } from './heart.js'
 import { inspectAll, inspectNone, writeDump } from './inspection.js'
 import { header, type Memory, proc, procAt } from './layout.js'
-import type { LockedRing } from './locked-ring.js'
 import { type Names, taskName } from './names.js'
 import { Payloads } from './payloads.js'
 import type { Post } from './post.js'
-import { RunQueue, StealOrder } from './run-queue.js'
+import { RunQueue } from './run-queue.js'
 import { Runner } from './runner.js'
 import type { SharedCodec } from './shared-object.js'
 import { SpinTime } from './spin-time.js'
+import { globalEvery, TaskFinder } from './task-finder.js'
 
 /** Something of this thread that waits for what other threads do, and looks again whenever one of them rings. */
 export interface Watch {
@@ -33,8 +33,6 @@ export interface Patience {
   readonly dozeMs: number
 }
 
-/** Source: Go's runtime/proc.go, `schedtick%61`. */
-const globalEvery = 61
 /** A thread whose goroutines are rung again and again looks for tasks first so often. */
 const tasksFirstEvery = 8
 const port = 'MessagePort'
@@ -48,15 +46,18 @@ const hardSleepMs = 100
  * The root's processor, that of the thread which holds the program's sockets and timers, takes tasks only while no other is
  * free for them, so that a program that calls one task goes on with its own work; see docs/decisions/0010.
  *
- * What it calls is in calls.ts, what it runs in runner.ts; here is where it looks for work, and how it sleeps and wakes.
+ * What it calls is in calls.ts, what it runs in runner.ts, where it has that from in task-finder.ts; here is what it does when,
+ * and how it sleeps and wakes.
  *
- * Source: Go's runtime/proc.go (`findRunnable`, `wakep`, `stopm`).
+ * Source: Go's runtime/proc.go (`schedule`, `wakep`, `stopm`).
  */
 export class Processor {
   readonly scheduler: Scheduler = threadScheduler()
   readonly heart: Heart
   /** All processors, this one among them. */
   readonly all: Everybody
+  /** The calls that this thread makes. */
+  readonly calls: Calls
   /** Says whether the process has to go on while this processor sleeps; the root's holds the process. */
   hold: ((on: boolean) => void) | undefined = undefined
   /** Ends this thread, on a worker. */
@@ -66,21 +67,15 @@ export class Processor {
   private readonly words: Int32Array
   private readonly at: number
   private readonly bell: Doorbell
-  private readonly queue: RunQueue
-  private readonly inbox: LockedRing
-  private readonly global: LockedRing
-  readonly calls: Calls
   private readonly runner: Runner
+  private readonly finder: TaskFinder
   private readonly spinTime: SpinTime
   private readonly watches = new Set<Watch>()
-  private order = new StealOrder(1)
   /** No task begins on this thread any more. */
   private isSpoilt = false
   private scheduled = false
   private sleepsSoft = false
-  private tick = 0
   private looks = 0
-  private random = (Math.random() * 0x7fffffff) | 0
   private heardBell = 0
   private heardCancels = 0
   private heardDeaths: number
@@ -102,11 +97,10 @@ export class Processor {
     this.words = memory.words
     this.at = procAt(p)
     this.bell = new Doorbell(memory, p)
-    this.queue = new RunQueue(memory, p)
     this.heart = new Heart(memory, p)
-    this.all = new Everybody(memory, p, machine, names, this.queue, this.bell)
-    this.inbox = this.all.inboxOf(p)
-    this.global = this.all.global
+    const queue = new RunQueue(memory, p)
+    this.all = new Everybody(memory, p, machine, names, queue, this.bell)
+    this.finder = new TaskFinder(memory, p, queue, this.all)
     const payloads = new Payloads(memory, machine, codec, post)
     this.calls = new Calls(memory, p, names, payloads, this.all, this)
     this.runner = new Runner(this, payloads, this.all)
@@ -145,7 +139,7 @@ export class Processor {
 
   /** Takes note of how many processors there are. */
   refresh(): void {
-    if (this.all.refresh()) this.order = new StealOrder(this.all.queues.length)
+    if (this.all.refresh()) this.finder.refresh()
   }
 
   // ---- what others of this thread ask of it
@@ -203,10 +197,7 @@ export class Processor {
       this.ring(pin)
       return
     }
-    if (this.isRoot) this.queue.put(number, this.global)
-    else this.queue.putNext(number, this.global)
-    // While all are busy nobody would see it: it is published with the rest of the batch.
-    if (this.all.anotherIsFree) this.offer()
+    this.finder.put(number)
   }
 
   finishedHere(number: number): void {
@@ -228,10 +219,10 @@ export class Processor {
   private work(): boolean {
     let count = 0
     for (; count < globalEvery && this.isOpen && this.scheduler.isIdle; count++) {
-      const number = this.findTask()
+      const number = this.finder.take()
       if (number === 0) break
       if (this.bell.isPolling) this.stopPolling()
-      else this.queue.publish()
+      else this.finder.publish()
       this.runner.run(number)
       this.runner.tellIfDue()
       if (this.heart.hasWorkedFor > 1) {
@@ -247,66 +238,10 @@ export class Processor {
     return this.lockedBy === undefined && this.runner.loading === 0 && !this.isSpoilt
   }
 
-  private findTask(): number {
-    if (++this.tick % globalEvery === 0) {
-      const number = this.mayTake ? this.global.take() : 0
-      if (number !== 0) return number
-    }
-    let number = this.inbox.take()
-    if (number !== 0) return number
-    if (!this.mayTake) return 0
-    number = this.queue.take()
-    if (number !== 0) return number
-    if (!this.global.looksEmpty) number = this.takeFromGlobal()
-    return number === 0 && !this.all.othersLookEmpty ? this.steal() : number
-  }
-
-  /** The root leaves tasks to those who look for some. */
-  private get mayTake(): boolean {
-    return !this.isRoot || !this.all.anotherIsFree
-  }
-
-  /** A fair share of the global queue, of which the first is returned. Source: Go's `globrunqget`. */
-  private takeFromGlobal(): number {
-    const share = Math.min(Math.floor(this.global.length / this.procs) + 1, 128)
-    const first = this.global.take()
-    for (let i = 1; i < share && first !== 0; i++) {
-      const number = this.global.take()
-      if (number === 0) break
-      this.queue.put(number, this.global)
-    }
-    this.queue.publish()
-    return first
-  }
-
-  /** Half of what another one has. Its runnext only in the fourth round: its owner is about to run that. */
-  private steal(): number {
-    for (let round = 1; round <= 4; round++) {
-      if (round === 4) pause(0.003)
-      this.random = (Math.imul(this.random, 1103515245) + 12345) & 0x7fffffff
-      const number = this.order.visit(this.random, (p) => {
-        const victim = this.all.queues[p] as RunQueue
-        return p === this.p || victim.looksEmpty ? 0 : this.queue.stealFrom(victim, round === 4)
-      })
-      if (number !== 0) {
-        this.words[this.at + proc.stolen] = (this.words[this.at + proc.stolen] as number) + 1
-        return number
-      }
-      if (this.all.othersLookEmpty) return 0
-    }
-    return 0
-  }
-
-  /** Publishes what this processor has queued; if there is work anywhere and nobody looks for some, wakes somebody. */
-  private offer(): void {
-    this.queue.publish()
-    if (!this.queue.looksEmpty || !this.global.looksEmpty || !this.all.othersLookEmpty) this.all.wakeOne()
-  }
-
   /** It found work. Whoever counted on this one to look has to look elsewhere, since there may be more. */
   private stopPolling(): void {
     this.bell.isPolling = false
-    this.offer()
+    this.finder.offer()
   }
 
   // ---- idling, sleeping, waking
@@ -315,7 +250,7 @@ export class Processor {
   private idle(): boolean {
     if (this.findSomething()) return true
     this.runner.tell()
-    this.offer()
+    this.finder.offer()
     if (this.spin()) return true
     this.schedule()
     return false
@@ -330,7 +265,7 @@ export class Processor {
 
   /** Goroutines go first, but those that are always ready must not keep out the tasks that only this thread may run. */
   private beginOne(): void {
-    const number = ++this.tick % globalEvery === 0 ? this.findTask() : this.inbox.take()
+    const number = this.finder.takeOwn()
     if (number !== 0) this.runner.run(number)
   }
 
@@ -385,17 +320,10 @@ export class Processor {
       for (let i = 0; i < 20; i++) {
         if (Atomics.load(words, at + proc.completions) !== 0) return true
         if (words[at + proc.bell] !== this.heardBell || words[header.deaths] !== this.heardDeaths) return true
-        if (this.seesTasks) return true
+        if (this.isOpen && this.scheduler.isIdle && this.finder.seesTasks) return true
       }
     } while (this.heart.read() < untilMs)
     return false
-  }
-
-  private get seesTasks(): boolean {
-    if (!this.isOpen || !this.scheduler.isIdle) return false
-    if (!this.inbox.looksEmpty) return true
-    if (!this.mayTake) return false
-    return !this.queue.looksEmpty || !this.global.looksEmpty || !this.all.othersLookEmpty
   }
 
   private get expectsSomething(): boolean {
@@ -417,7 +345,7 @@ export class Processor {
   /** Does what there is to do; true if it has to look around again soon. */
   private lookAround(): boolean {
     this.runner.tell()
-    this.offer()
+    this.finder.offer()
     return this.findSomething() || this.spin()
   }
 
@@ -434,7 +362,7 @@ export class Processor {
     const { words, at } = this
     this.runner.tell()
     if (words[at + proc.retire] !== 0 && this.isIdle && this.leave !== undefined) {
-      this.handOver()
+      this.finder.handOver()
       this.leave()
       return false
     }
@@ -481,11 +409,7 @@ export class Processor {
     if (Atomics.load(words, at + proc.bell) !== this.heardBell) return true
     if (Atomics.load(words, header.deaths) !== this.heardDeaths) return true
     if (Atomics.load(words, header.stopped) !== 0) return true
-    return this.isOpen && (this.inbox.length > 0 || (this.mayTake && this.seesTasksForSure))
-  }
-
-  private get seesTasksForSure(): boolean {
-    return this.global.length > 0 || this.all.queues.some((queue) => queue.length > 0)
+    return this.isOpen && this.finder.hasTasks
   }
 
   /** What of this thread's own may happen beside the root's messages: timers, sockets, files. */
@@ -500,17 +424,4 @@ export class Processor {
     const { runner, calls } = this
     return runner.underWay === 0 && runner.goroutines === 0 && calls.outstanding === 0
   }
-
-  /** Leaves its tasks to others. */
-  private handOver(): void {
-    const left: number[] = []
-    for (let number = this.queue.take(); number !== 0; number = this.queue.take()) left.push(number)
-    if (left.length > 0) this.global.push(left)
-    this.offer()
-  }
-}
-
-function pause(ms: number): void {
-  const untilMs = performance.now() + ms
-  while (performance.now() < untilMs);
 }

@@ -10,7 +10,7 @@ import { Processor } from './processor.js'
 // What every thread has to know: bodies, and kinds of objects.
 import './atomic-int.js'
 import './blocking.js'
-import './shared-chan.js'
+import './make-chan.js'
 import './shared-mutex.js'
 import './shared-semaphore.js'
 import './shared-wait-group.js'

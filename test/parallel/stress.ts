@@ -188,7 +188,11 @@ function upTo(count: number): number[] {
 
 function option(name: string, otherwise: number): number {
   const at = argv.indexOf(`--${name}`)
-  return at === -1 ? otherwise : Number(argv[at + 1])
+  if (at === -1) return otherwise
+  const value = Number(argv[at + 1])
+  if (Number.isInteger(value) && value > 0) return value
+  console.error(`--${name} ${argv[at + 1] ?? ''} is not a whole number above 0`)
+  return exit(2)
 }
 
 if (import.meta.url === pathToFileURL(argv[1] ?? '').href) {
