@@ -1,11 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundle, file, isInstalled } from './build.js'
 import type { BenchCase } from './suites/suite.js'
 
-const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const pinned = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', '0'] : []
 
 /** A program that can be measured. */
@@ -86,24 +83,12 @@ export const contenders = new Map<string, Contender>()
 
 /** Compiles what is installed; what is not is named on standard error and left out. */
 export async function buildPrograms(): Promise<void> {
-  mkdirSync(file('.build'), { recursive: true })
-  linkSluice()
   for (const name of programs) {
-    if (!written.has(name) && !existsSync(file(`node_modules/${packages[name] ?? name}`))) {
+    if (!written.has(name) && !isInstalled(packages[name] ?? name)) {
       console.error(`bench: ${name} is not installed and left out; \`npm run bench:peers\` installs it`)
       continue
     }
-    await build({
-      entryPoints: [file(written.has(name) ? `programs/${name}.ts` : `peers/${name}.ts`)],
-      outfile: file(`.build/${name}.mjs`),
-      bundle: true,
-      packages: 'external',
-      // Without the project's own, whose paths would put src, bundled, in the place of the built package.
-      tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
-      format: 'esm',
-      target: 'es2022',
-      logLevel: 'error',
-    })
+    await bundle(written.has(name) ? `programs/${name}.ts` : `peers/${name}.ts`, `.build/${name}.mjs`)
     addProgram(name)
   }
   buildGo()
@@ -142,22 +127,6 @@ function buildGo(): void {
   // Where the case is about two threads, one would be another case.
   const two = { 'GOMAXPROCS=2': ['env', 'GOMAXPROCS=2', peer] }
   contenders.set('go-on-two', new Contender('go', two, 1, 5))
-}
-
-/** The programs import `sluice` as users do: the built package. Installing the peers makes the same link. */
-function linkSluice(): void {
-  const built = statSync(file('../dist/index.js'), { throwIfNoEntry: false })
-  if (built === undefined) throw new Error('dist is not there to be measured: `npm run build` first')
-  const sources = readdirSync(file('../src'), { recursive: true, encoding: 'utf8' })
-  if (
-    sources.some((path) => path.endsWith('.ts') && statSync(file(`../src/${path}`)).mtimeMs > built.mtimeMs)
-  )
-    console.error(
-      'bench: src is newer than dist, which is what is measured; `npm run build` brings it up to date',
-    )
-  if (existsSync(file('node_modules/sluice'))) return
-  mkdirSync(file('node_modules'), { recursive: true })
-  symlinkSync('../..', file('node_modules/sluice'))
 }
 
 /** What the figures were taken on. */

@@ -3,7 +3,7 @@
 set -u
 cd "$(dirname "$0")"
 missing=()
-for package in golang-go golang-golang-x-sync-dev wrk; do
+for package in golang-go golang-golang-x-sync-dev golang-github-gin-gonic-gin-dev golang-github-valyala-fasthttp-dev wrk; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then

@@ -1,12 +1,11 @@
-import type { BenchCase } from './suites/suite.js'
-
 export interface Row {
   readonly case: string
   readonly unit: string
-  readonly better: 'lower'
+  readonly better: 'lower' | 'higher'
   readonly ours: number
   readonly peers: Record<string, number>
-  readonly targets: BenchCase['targets']
+  /** The most that ours may be of the figure of a peer, the least where higher is better; `absolute`: in the row's unit. */
+  readonly targets: Partial<Record<string, number>>
   readonly notes: readonly string[]
 }
 
@@ -30,12 +29,14 @@ export function textTable(suite: string, rows: readonly Row[]): string {
   ].join('\n')
 }
 
-/** Each note once, with the cases it is about. */
+/** Each note once, with the cases it is about unless it is about all. */
 function notesOf(rows: readonly Row[]): string[] {
   const cases = new Map<string, string[]>()
   for (const row of rows)
     for (const note of row.notes) cases.set(note, [...(cases.get(note) ?? []), row.case])
-  return [...cases].map(([note, names]) => `note: ${note} (${names.join('; ')})`)
+  return [...cases].map(([note, names]) =>
+    names.length === rows.length ? `note: ${note}` : `note: ${note} (${names.join('; ')})`,
+  )
 }
 
 function peersOf({ ours, peers }: Row): string {
@@ -45,12 +46,15 @@ function peersOf({ ours, peers }: Row): string {
   return parts.length === 0 ? '-' : parts.join(', ')
 }
 
-function targetsOf({ ours, peers, targets, unit }: Row): string {
-  const parts = Object.entries(targets).map(([peer, limit]) => {
+function targetsOf({ ours, peers, targets, unit, better }: Row): string {
+  const parts = Object.entries(targets).map(([peer, limit = Number.NaN]) => {
     const theirs = peer === 'absolute' ? 1 : peers[peer]
     if (theirs === undefined) return `${peer}: not measured`
-    const text = peer === 'absolute' ? `<= ${limit} ${unit}` : `<= ${limit} x ${peer}`
-    return `${text}: ${ours / theirs <= limit ? 'met' : 'missed'}`
+    const sign = better === 'lower' ? '<=' : '>='
+    const limitText = Number(limit.toPrecision(4))
+    const text = peer === 'absolute' ? `${sign} ${limitText} ${unit}` : `${sign} ${limitText} x ${peer}`
+    const isMet = better === 'lower' ? ours / theirs <= limit : ours / theirs >= limit
+    return `${text}: ${isMet ? 'met' : 'missed'}`
   })
   return parts.length === 0 ? '-' : parts.join(', ')
 }

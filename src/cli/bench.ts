@@ -4,14 +4,15 @@ import { RequestError } from '../load/request-error.js'
 import { loadTest, type Plan, type Run } from '../load/load-test.js'
 import { duration, jsonReport, textReport } from '../load/report.js'
 import { type Target, targetFor } from '../load/target.js'
-import { Canceled } from '../runtime/errors.js'
+import { ArgumentError } from '../runtime/errors.js'
 import { complain } from '../runtime/host.js'
 import type { Routine } from '../runtime/operation.js'
 import { Progress } from './progress.js'
-import { body, count, header, time } from './values.js'
+import { body, count, depth, header, time } from './values.js'
 
 interface Options {
   connections: number
+  pipeline: number
   requests?: number
   duration?: number
   method?: string
@@ -23,7 +24,10 @@ interface Options {
   json?: boolean
 }
 
-/** How a command runs: as a goroutine, whose value is the exit code of the process. */
+/**
+ * How a command runs: as a goroutine, whose value is the exit code of the process. One that a signal has ended throws
+ * `Canceled`.
+ */
 export type Action = (ctx: Context) => Routine<number>
 
 /** `sluice bench URL`. `run` gets what is to be done once the arguments are understood. */
@@ -34,6 +38,7 @@ export function benchCommand(run: (action: Action) => void): Command {
     )
     .argument('<url>', 'what to request, such as http://localhost:8080/path')
     .option('-c, --connections <n>', 'connections that work at the same time', count, 50)
+    .option('--pipeline <n>', 'requests in flight on each connection, up to 256', depth, 1)
     .option('-n, --requests <n>', 'requests to send in all; also 10k or 1m', count)
     .option('-z, --duration <time>', 'how long to go on: 500ms, 30s, 3m (10s unless -n is given)', time)
     .option('-m, --method <method>', 'HTTP method (GET, or POST with a body)')
@@ -55,9 +60,10 @@ const help = `
 Certificates of https servers are not checked.
 
 Exit codes: 0 after a run with responses, 1 if every request failed, 2 for a wrong
-argument, 130 after Ctrl-C, which prints what there is so far.
+argument, 130 after Ctrl-C and 143 after SIGTERM, which print what there is so far.
 
   $ sluice bench http://localhost:8080/ -c 100 -z 30s
+  $ sluice bench http://localhost:8080/ --pipeline 16
   $ sluice bench http://localhost:8080/orders -n 10k -d @order.json -H 'Content-Type: application/json'
 `
 
@@ -74,7 +80,6 @@ function* bench(ctx: Context, url: string, options: Options): Routine<number> {
   try {
     run = yield* loadTest(ctx, target, plan, (now) => progress.update(now))
   } catch (error) {
-    if (error instanceof Canceled) return 130
     if (!(error instanceof RequestError)) throw error
     complain(
       `sluice: no connection to ${target.host}:${target.port}: ${error.kind}; is the server running there?`,
@@ -84,7 +89,7 @@ function* bench(ctx: Context, url: string, options: Options): Routine<number> {
     progress.stop()
   }
   print(run, options)
-  if (run.interrupted) return 130
+  if (run.interrupted) throw ctx.err
   if (run.results.responses > 0) return 0
   complain(`sluice: ${whyFruitless(target, run)}`)
   return 1
@@ -97,10 +102,14 @@ function whyFruitless({ url }: Target, { results, elapsedMs }: Run): string {
   return `every request to ${url} failed, most with '${most[0]}': does an HTTP server answer there?`
 }
 
-function planFor({ connections, requests, duration, timeout }: Options): Plan {
+function planFor({ connections, pipeline, requests, duration, timeout, keepalive }: Options): Plan {
+  if (pipeline > 1 && !keepalive)
+    throw new ArgumentError('--pipeline needs connections that are kept: leave out --no-keepalive')
   const durationMs = duration ?? (requests === undefined ? 10_000 : Infinity)
   return {
-    connections: Math.min(connections, requests ?? connections),
+    // As many as have something to send.
+    connections: Math.min(connections, Math.ceil((requests ?? Infinity) / pipeline)),
+    pipeline,
     requests,
     durationMs,
     timeoutMs: timeout,

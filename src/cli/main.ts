@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { main } from '../main.js'
-import { SluiceError } from '../runtime/errors.js'
+import { Canceled, SluiceError } from '../runtime/errors.js'
 import { type Action, benchCommand } from './bench.js'
 
 /** Exit code of a command that was called in a wrong way. */
@@ -33,7 +33,8 @@ function runAction(action: Action): void {
     try {
       process.exit(yield* action(ctx))
     } catch (error) {
-      if (!(error instanceof SluiceError)) throw error
+      // `main` has the exit code that belongs to the signal.
+      if (error instanceof Canceled || !(error instanceof SluiceError)) throw error
       process.stderr.write(`sluice: ${error.message}\n`)
       process.exit(misuse)
     }

@@ -16,6 +16,17 @@ export function count(text: string): number {
   return value
 }
 
+/** So many requests in flight on a connection are allowed; those beyond only wait in the server's buffers. */
+const deepestPipeline = 256
+
+/** A whole number from 1 to 256. */
+export function depth(text: string): number {
+  const value = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (value < 1 || value > deepestPipeline)
+    throw new InvalidArgumentError(`give a whole number from 1 to ${deepestPipeline}.`)
+  return value
+}
+
 /** A time above zero in milliseconds: `500ms`, `30s`, `3m`, `1h`; a bare number is in seconds. */
 export function time(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/i.exec(text)

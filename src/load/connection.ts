@@ -2,39 +2,54 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { SluiceError } from '../runtime/errors.js'
 import { Operation } from '../runtime/operation.js'
+import { Pipeline } from './pipeline.js'
+import type { RequestBatch } from './request-batch.js'
 import { RequestError, requestError } from './request-error.js'
 import { type ResponseInfo, ResponseReader } from './response-reader.js'
-import type { Dialed, Sample } from './results.js'
+import type { Dialed, Result } from './results.js'
 import type { Target } from './target.js'
 
+const closedByServer = 'connection closed before the response'
+/** What becomes of the requests behind one that ended their connection: nobody will answer them there. */
+const endedByResponse = 'connection ended by an earlier response'
+const endedByTimeout = 'connection ended by an earlier timeout'
+
 /**
- * A connection that carries one request at a time. What happens on the socket ends the operation that waits for it:
- * `open` or `exchange`. The clock is read once for each event, when it comes, so that no queue is part of a latency.
+ * A connection that carries requests, several at a time if it is asked to. What happens on the socket ends the
+ * operation that waits for it: `open` or `exchange`. The clock is read once for each event, when it comes, so that no
+ * queue of ours is part of a latency.
  */
 export class Connection {
   private socket: Socket | undefined = undefined
   private reader: ResponseReader
+  private readonly pipeline = new Pipeline()
   private pending: Opening | Exchange | undefined = undefined
   private usable = false
-  private requestWasCutOff = false
+  private runIsOver = false
+  private cutOffInFlight = 0
+  /** When the first bytes came of the response that is not whole yet. */
+  private firstByteAtMs: number | undefined = undefined
 
-  constructor(readonly target: Target) {
+  constructor(
+    readonly target: Target,
+    private readonly requests: RequestBatch,
+  ) {
     this.reader = new ResponseReader(target.method === 'HEAD')
   }
 
-  /** Whether the next request can go out at once. */
+  /** Whether requests can go out at once. */
   get isOpen(): boolean {
     return this.usable
   }
 
-  /** Whether a request was under way when the run ended. */
-  get wasCutOff(): boolean {
-    return this.requestWasCutOff
+  /** Requests that were sent and have not ended. */
+  get inFlight(): number {
+    return this.pipeline.inFlight
   }
 
-  /** When the operation that waits now began, in milliseconds of `performance.now()`; `undefined` if none waits. */
-  get waitingSince(): number | undefined {
-    return this.pending?.startedMs
+  /** Requests that were in flight when the run ended. */
+  get unfinished(): number {
+    return this.cutOffInFlight
   }
 
   /** Connects. Throws `RequestError`. */
@@ -42,19 +57,39 @@ export class Connection {
     return new Opening(this)
   }
 
-  /** Sends the request and waits for its response. Throws `RequestError`. */
-  exchange(): Operation<Sample> {
-    return new Exchange(this)
+  /**
+   * Sends `count` requests in one write, then waits until any request has ended, unless some have since the last call;
+   * gives how they ended. Throws `RequestError` if it sent nothing: the connection has been closed, or the run is over.
+   */
+  exchange(count: number): Operation<readonly Result[]> {
+    return new Exchange(this, count)
   }
 
-  /** Gives up on what waits now: it took too long. */
-  expire(): void {
-    this.drop(new RequestError('timeout'))
+  /** Whether requests have ended that no `exchange` has told of. */
+  get hasEnded(): boolean {
+    return this.pipeline.hasEnded
   }
 
-  /** Gives up on what waits now, because the run is over: its operation throws a `RequestError` of kind `cut off`. */
+  /** How they ended. */
+  takeEnded(): readonly Result[] {
+    return this.pipeline.take()
+  }
+
+  /** Gives up on what began at `ms` or before: it took too long. */
+  expire(ms: number): void {
+    const { pending, pipeline } = this
+    if (pending instanceof Opening) {
+      if (pending.startedMs <= ms) this.drop(new RequestError('timeout'))
+    } else if ((pipeline.oldestMs ?? Infinity) <= ms) {
+      pipeline.failed('timeout', pipeline.sentBefore(ms))
+      this.drop(new RequestError(endedByTimeout))
+    }
+  }
+
+  /** The run is over: gives up on everything. An `open` that waits throws a `RequestError` of kind `cut off`. */
   cutOff(): void {
-    this.requestWasCutOff = this.pending instanceof Exchange
+    this.runIsOver = true
+    this.cutOffInFlight += this.pipeline.forget()
     this.drop(new RequestError('cut off'))
   }
 
@@ -64,17 +99,32 @@ export class Connection {
     this.socket = undefined
   }
 
+  /** @internal Sends, if it can; says why not otherwise. */
+  send(count: number): RequestError | undefined {
+    if (this.runIsOver) return new RequestError('cut off')
+    if (!this.usable || this.socket === undefined) return new RequestError(closedByServer)
+    if (count === 0) return undefined
+    this.pipeline.sent(count, performance.now())
+    this.requests.writeTo(this.socket, count)
+    return undefined
+  }
+
   /** @internal */
-  start(pending: Opening | Exchange): void {
-    pending.startedMs = performance.now()
-    this.pending = pending
-    if (pending instanceof Opening) this.dial(pending)
-    else this.socket?.write(this.target.request)
+  startOpening(opening: Opening): void {
+    this.pending = opening
+    opening.startedMs = performance.now()
+    this.dial(opening)
+  }
+
+  /** @internal */
+  awaitEnded(exchange: Exchange): void {
+    this.pending = exchange
   }
 
   /** @internal The goroutine no longer waits. */
   abandon(): void {
     this.pending = undefined
+    this.pipeline.forget()
     this.close()
   }
 
@@ -85,6 +135,7 @@ export class Connection {
       : connectTcp({ host, port })
     this.socket = socket
     this.reader = new ResponseReader(this.target.method === 'HEAD') // the last one may have been left amid a response
+    this.firstByteAtMs = undefined
     socket.setNoDelay(true)
     socket.on('lookup', () => opening.noteLookup())
     socket.on(tls ? 'secureConnect' : 'connect', () => this.opened())
@@ -105,61 +156,76 @@ export class Connection {
   }
 
   private received(chunk: Buffer): void {
-    const { pending } = this
     // Bytes that nobody asked for: whatever they are, the next response could not be told from them.
-    if (!(pending instanceof Exchange)) {
+    if (this.pipeline.inFlight === 0) {
       this.close()
       return
     }
-    const nowMs = performance.now()
-    pending.firstByteAtMs ??= nowMs
     try {
-      const response = this.reader.read(chunk)
-      if (response !== undefined) this.respond(pending, response, nowMs)
+      this.reader.feed(chunk)
+      this.readResponses(performance.now())
+      this.tell()
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
-      this.drop(new RequestError(`bad response: ${error.message}`, error))
+      this.pipeline.failed(`bad response: ${error.message}`, 1)
+      this.drop(new RequestError(endedByResponse, error))
     }
   }
 
-  private respond(exchange: Exchange, { status, bodyBytes, keepAlive }: ResponseInfo, nowMs: number): void {
-    const { startedMs, firstByteAtMs = nowMs } = exchange
-    this.pending = undefined
-    if (!keepAlive || !this.target.keepAlive) this.close()
-    exchange.complete({
-      latencyMs: nowMs - startedMs,
-      firstByteMs: firstByteAtMs - startedMs,
-      status,
-      bytes: bodyBytes,
-    })
+  private readResponses(nowMs: number): void {
+    const { reader, pipeline } = this
+    for (let response = reader.next(); response !== undefined; response = reader.next()) {
+      if (pipeline.inFlight === 1) reader.expectEnd()
+      pipeline.answered(response, this.firstByteAtMs ?? nowMs, nowMs)
+      this.firstByteAtMs = undefined
+      if (this.endsWith(response)) return
+    }
+    if (reader.isAmid) this.firstByteAtMs ??= nowMs
+  }
+
+  /** Closes the connection if that response is its last one. */
+  private endsWith({ keepAlive }: ResponseInfo): boolean {
+    if (keepAlive && this.target.keepAlive) return false
+    this.pipeline.failed(endedByResponse, this.pipeline.inFlight)
+    this.close()
+    return true
   }
 
   private closed(): void {
-    const { pending } = this
-    const response = pending instanceof Exchange ? this.reader.end() : undefined
-    if (response !== undefined && pending instanceof Exchange)
-      this.respond(pending, response, performance.now())
-    else this.drop(new RequestError('connection closed before the response'))
+    const response = this.inFlight > 0 ? this.reader.end() : undefined
+    if (response !== undefined) {
+      const nowMs = performance.now()
+      this.pipeline.answered(response, this.firstByteAtMs ?? nowMs, nowMs)
+      this.endsWith(response)
+      this.tell()
+    } else this.drop(new RequestError(closedByServer))
   }
 
   private drop({ kind, cause }: RequestError): void {
-    const { pending } = this
-    this.pending = undefined
+    const { pending, pipeline } = this
     this.close()
-    pending?.fail(new RequestError(kind, cause, pending instanceof Opening))
+    pipeline.failed(kind, pipeline.inFlight)
+    if (!(pending instanceof Opening)) {
+      this.tell()
+      return
+    }
+    this.pending = undefined
+    pending.fail(new RequestError(kind, cause, true))
+  }
+
+  /** Ends the exchange that waits, if any request has ended; without one, the next exchange tells it. */
+  private tell(): void {
+    const { pending, pipeline } = this
+    if (!(pending instanceof Exchange) || (!pipeline.hasEnded && !this.runIsOver)) return
+    this.pending = undefined
+    pending.complete(pipeline.take())
   }
 }
 
-/** What both waits have in common: the socket ends them, never the call itself. */
+/** What both waits have in common: the socket ends them. */
 abstract class OnSocket<T> extends Operation<T> {
-  startedMs = 0
-
   constructor(protected readonly connection: Connection) {
     super()
-  }
-
-  override attempt(): boolean {
-    return false
   }
 
   override unpark(): void {
@@ -168,14 +234,19 @@ abstract class OnSocket<T> extends Operation<T> {
 }
 
 class Opening extends OnSocket<Dialed> {
+  startedMs = 0
   lookupMs = 0
 
   override get waitReason(): string {
     return 'connect'
   }
 
+  override attempt(): boolean {
+    return false
+  }
+
   override park(): void {
-    this.connection.start(this)
+    this.connection.startOpening(this)
   }
 
   noteLookup(): void {
@@ -183,19 +254,26 @@ class Opening extends OnSocket<Dialed> {
   }
 }
 
-class Exchange extends OnSocket<Sample> {
-  firstByteAtMs: number | undefined = undefined
+class Exchange extends OnSocket<readonly Result[]> {
+  constructor(
+    connection: Connection,
+    readonly count: number,
+  ) {
+    super(connection)
+  }
 
   override get waitReason(): string {
     return 'http response'
   }
 
-  // The server may have closed the connection since it was opened.
   override attempt(): boolean {
-    return !this.connection.isOpen && this.fail(new RequestError('connection closed before the response'))
+    const { connection } = this
+    const refusal = connection.send(this.count)
+    if (refusal !== undefined) return this.fail(refusal)
+    return connection.hasEnded && this.complete(connection.takeEnded())
   }
 
   override park(): void {
-    this.connection.start(this)
+    this.connection.awaitEnded(this)
   }
 }

@@ -18,12 +18,13 @@ export class Distribution {
     useWebAssembly: false, // its set-up is asynchronous, and it gains nothing at this rate
   }) as hdr.JsHistogram // which `build` makes without WebAssembly; only that one can be walked
 
-  add(value: number): void {
+  /** Adds `value`, `times` over. */
+  add(value: number, times = 1): void {
     this.min = this.count === 0 ? value : Math.min(this.min, value)
     this.max = Math.max(this.max, value)
-    this.count++
-    this.sum += value
-    this.histogram.recordValue(Math.min(Math.round(value), 3_600_000_000))
+    this.count += times
+    this.sum += value * times
+    this.histogram.recordValueWithCount(Math.min(Math.round(value), 3_600_000_000), times)
   }
 
   /** 0 without any value. */

@@ -7,6 +7,7 @@ import { select } from '../runtime/select.js'
 import { sleep } from '../runtime/sleep.js'
 import { ticker } from '../runtime/timer.js'
 import { Connection } from './connection.js'
+import { RequestBatch } from './request-batch.js'
 import { RequestError } from './request-error.js'
 import { type Result, Results } from './results.js'
 import type { Target } from './target.js'
@@ -14,6 +15,8 @@ import type { Target } from './target.js'
 /** How hard and how long. */
 export interface Plan {
   readonly connections: number
+  /** Requests in flight on each connection: one, or HTTP/1.1 pipelining. */
+  readonly pipeline: number
   /** Requests to send in all; `undefined` where the time decides. */
   readonly requests: number | undefined
   /** How long to go on; `Infinity` where the number decides. */
@@ -34,8 +37,9 @@ export interface Run {
 const retryMs = 10
 
 /**
- * A closed-loop load test: each connection is a goroutine that sends a request when it has the response to the last
- * one. Results go through a channel to one collector; `onProgress` is told ten times a second how far it is.
+ * A closed-loop load test: each connection is a goroutine that sends a request for each one that has ended, so that a
+ * fixed number is in flight. Results go through a channel to one collector; `onProgress` is told ten times a second how
+ * far it is.
  *
  * The first connection is opened before the clock starts. Throws `RequestError` if that fails: then there is nothing
  * to measure.
@@ -47,7 +51,8 @@ export function* loadTest(
   onProgress: (run: Run) => void,
 ): Routine<Run> {
   const results = new Results()
-  const connections = Array.from({ length: plan.connections }, () => new Connection(target))
+  const requests = new RequestBatch(target.request, plan.pipeline)
+  const connections = Array.from({ length: plan.connections }, () => new Connection(target, requests))
   return yield* scope(function* (s) {
     s.go(expireLate, connections, plan.timeoutMs)
     results.add(yield* (connections[0] as Connection).open().within(ctx))
@@ -75,41 +80,53 @@ function* drive(
   results: Results,
 ): Routine<void> {
   using stop = withTimeout(ctx, plan.durationMs)
-  const samples = chan<Result>(1024)
+  const samples = chan<readonly Result[]>(1024)
   const budget = { left: plan.requests ?? Infinity }
   const collector = s.go(collect, samples, results)
-  const workers = connections.map((connection) => s.go(work, stop, connection, budget, samples))
+  const workers = connections.map((connection) =>
+    s.go(work, { stop, connection, pipeline: plan.pipeline, budget, samples }),
+  )
   s.go(cutOff, stop, connections)
   for (const worker of workers) yield* worker
-  results.unfinished = connections.filter(({ wasCutOff }) => wasCutOff).length
+  for (const { unfinished } of connections) results.unfinished += unfinished
   samples.close()
   yield* collector
 }
 
-function* collect(samples: Chan<Result>, results: Results): Routine<void> {
-  for (let sample = yield* samples.recv(); sample !== undefined; sample = yield* samples.recv())
-    results.add(sample)
+function* collect(samples: Chan<readonly Result[]>, results: Results): Routine<void> {
+  for (let some = yield* samples.recv(); some !== undefined; some = yield* samples.recv())
+    for (const result of some) results.add(result)
 }
 
-/** One connection: requests, one after the other, until there are none left to send or time is up. */
-function* work(
-  stop: Context,
-  connection: Connection,
-  budget: { left: number },
-  samples: Chan<Result>,
-): Routine<void> {
-  while (budget.left > 0 && stop.err === undefined) {
-    budget.left--
+interface Work {
+  readonly stop: Context
+  readonly connection: Connection
+  readonly pipeline: number
+  /** Requests that nobody has taken on yet; shared by all connections. */
+  readonly budget: { left: number }
+  readonly samples: Chan<readonly Result[]>
+}
+
+/** One connection: requests, as many at a time as the pipeline holds, until none are left to send or time is up. */
+function* work({ stop, connection, pipeline, budget, samples }: Work): Routine<void> {
+  while (stop.err === undefined && (budget.left > 0 || connection.inFlight > 0)) {
+    // Taken before the connection is opened, so that none is opened for which nothing is left to send.
+    const count = Math.min(budget.left, pipeline - connection.inFlight)
+    budget.left -= count
     try {
-      if (!connection.isOpen) yield* samples.send(yield* connection.open())
-      yield* samples.send(yield* connection.exchange())
+      if (!connection.isOpen) yield* samples.send([yield* connection.open()])
+      yield* samples.send(yield* connection.exchange(count))
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      if (stop.err !== undefined && error.kind === 'cut off') return
-      yield* samples.send({ error: error.kind })
-      if (error.whileConnecting) yield* select({ pause: sleep(retryMs), stop: stop.done() })
+      budget.left += count // nothing was sent
+      if (!error.whileConnecting || stop.err !== undefined) continue
+      budget.left-- // one request has found no connection
+      yield* samples.send([{ error: error.kind, count: 1 }])
+      yield* select({ pause: sleep(retryMs), stop: stop.done() })
     }
   }
+  connection.cutOff()
+  yield* samples.send(connection.takeEnded())
 }
 
 /** At the end, gives up on all requests in one go: a bound on each of them would cost two objects a request. */
@@ -124,8 +141,7 @@ function* expireLate(connections: Connection[], timeoutMs: number): Routine<void
   for (;;) {
     yield* tick.c.recv()
     const beforeMs = performance.now() - timeoutMs
-    for (const connection of connections)
-      if ((connection.waitingSince ?? Infinity) <= beforeMs) connection.expire()
+    for (const connection of connections) connection.expire(beforeMs)
   }
 }
 

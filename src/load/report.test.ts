@@ -8,11 +8,12 @@ function exampleRun(): Run {
   const results = new Results()
   results.add({ dialMs: 2, lookupMs: 0.5 })
   for (let latencyMs = 1; latencyMs <= 100; latencyMs++) {
-    results.add({ latencyMs, firstByteMs: latencyMs / 2, status: latencyMs > 98 ? 503 : 200, bytes: 1024 })
+    results.add({ latencyMs, firstByteMs: latencyMs / 2, status: latencyMs > 98 ? 503 : 200, bytes: 1024, count: 1 })
     if (latencyMs === 40) results.countRate(500)
   }
   results.countRate(1000)
-  for (const error of ['timeout', 'connection reset', 'timeout']) results.add({ error })
+  results.add({ error: 'timeout', count: 2 })
+  results.add({ error: 'connection reset', count: 1 })
   results.unfinished = 7
   return { results, elapsedMs: 1000, interrupted: false }
 }
@@ -170,8 +171,8 @@ describe('the report as JSON', () => {
 describe('the results', () => {
   it('count further kinds of errors as one, so that noise does not fill the memory', () => {
     const results = new Results()
-    for (let i = 0; i < 1000; i++) results.add({ error: `noise ${i}` })
-    results.add({ error: 'noise 0' })
+    for (let i = 0; i < 1000; i++) results.add({ error: `noise ${i}`, count: 1 })
+    results.add({ error: 'noise 0', count: 1 })
     expect(results.failures).toBe(1001)
     expect(results.errors.size).toBe(51)
     expect([results.errors.get('noise 0'), results.errors.get('other errors')]).toEqual([2, 950])

@@ -1,13 +1,21 @@
 import { Distribution } from './distribution.js'
 
-/** One request that got its response. */
+/** Requests that got their responses, at the same time and with the same status. */
 export interface Sample {
   /** From the write of the request to the last byte of the response. */
   readonly latencyMs: number
   /** To its first byte. */
   readonly firstByteMs: number
   readonly status: number
+  /** Of all their bodies. */
   readonly bytes: number
+  readonly count: number
+}
+
+/** Requests that got none, and the kind of error. */
+export interface Failure {
+  readonly error: string
+  readonly count: number
 }
 
 /** One connection that was opened. */
@@ -18,8 +26,8 @@ export interface Dialed {
   readonly lookupMs: number
 }
 
-/** What a connection tells the collector; an error is told by its kind. */
-export type Result = Sample | Dialed | { readonly error: string }
+/** What a connection tells the collector. */
+export type Result = Sample | Failure | Dialed
 
 /** More kinds of errors than this are counted as one: a server that sends noise must not fill the memory. */
 const mostKinds = 50
@@ -47,7 +55,7 @@ export class Results {
 
   add(result: Result): void {
     if ('latencyMs' in result) this.addSample(result)
-    else if ('error' in result) this.addError(result.error)
+    else if ('error' in result) this.addFailure(result)
     else {
       this.dials.add(result.dialMs * 1000)
       this.lookups.add(result.lookupMs * 1000)
@@ -63,16 +71,16 @@ export class Results {
     this.countedAtMs = elapsedMs
   }
 
-  private addSample({ latencyMs, firstByteMs, status, bytes }: Sample): void {
+  private addSample({ latencyMs, firstByteMs, status, bytes, count }: Sample): void {
     this.bytes += bytes
-    this.latencies.add(latencyMs * 1000)
-    this.firstBytes.add(firstByteMs * 1000)
-    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1)
+    this.latencies.add(latencyMs * 1000, count)
+    this.firstBytes.add(firstByteMs * 1000, count)
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + count)
   }
 
-  private addError(error: string): void {
+  private addFailure({ error, count }: Failure): void {
     const kind = this.errors.has(error) || this.errors.size < mostKinds ? error : 'other errors'
-    this.failures++
-    this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1)
+    this.failures += count
+    this.errors.set(kind, (this.errors.get(kind) ?? 0) + count)
   }
 }

@@ -116,6 +116,12 @@ export interface Heartbeat {
   rest(): void
 }
 
+/** Who collects something during a turn and passes it on at its end: bytes that leave in one write. */
+export interface TurnWatcher {
+  /** The goroutines have had their turn; the event loop is next. Called once for each `atTurnEnd`. */
+  turnEnded(): void
+}
+
 /** What the scheduler has done so far. */
 export interface SchedStats {
   /** Goroutines that are alive. */
@@ -155,6 +161,7 @@ export class Scheduler {
   /** The run loop is on the stack and uses the runnext slot. */
   private relays = false
   private scheduled = false
+  private readonly watchers: TurnWatcher[] = []
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
   /** The budget of this slice is spent. */
@@ -195,6 +202,27 @@ export class Scheduler {
       this.queue.push(g)
       if (!this.running) this.soon()
     }
+  }
+
+  /**
+   * Begins to handle an event of the host; `endEvent` then runs what it made ready, at once. False inside a turn, where
+   * goroutines run anyhow.
+   */
+  beginEvent(): boolean {
+    if (this.running) return false
+    this.running = true
+    return true
+  }
+
+  endEvent(): void {
+    this.running = false
+    this.turn()
+  }
+
+  /** Calls `watcher` at the end of this turn, or of the next one where none runs. */
+  atTurnEnd(watcher: TurnWatcher): void {
+    this.watchers.push(watcher)
+    if (!this.running) this.soon()
   }
 
   /** Puts a goroutine that gives up its turn at the tail of the queue. Source: Go's `goschedImpl`. */
@@ -305,9 +333,16 @@ export class Scheduler {
       // What it does may make a goroutine ready without its knowing.
       more = !this.isIdle || this.onIdle?.() === true || !this.isIdle
     } while (more && !this.sliceIsOver())
+    if (this.watchers.length > 0) this.tellWatchers()
     this.running = false
     thread.heartbeat?.rest()
-    if (more) this.afterEventLoop()
+    if (more || !this.isIdle) this.afterEventLoop()
+  }
+
+  private tellWatchers(): void {
+    // One that asks again while it is told is told again: a write that fails ends what waited for it.
+    for (let i = 0; i < this.watchers.length; i++) this.watchers[i]?.turnEnded()
+    this.watchers.length = 0
   }
 
   /** No goroutine is ready to run. */

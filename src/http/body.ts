@@ -1,0 +1,260 @@
+import { isUtf8 } from 'node:buffer'
+import type { RecvChan } from '../runtime/chan.js'
+import { SluiceError } from '../runtime/errors.js'
+import { Operation } from '../runtime/operation.js'
+import { WaitList } from '../runtime/wait-list.js'
+import { HttpError } from './http-error.js'
+
+/** The client has closed the connection, or it broke, before all was received or sent. */
+export class ClientGone extends SluiceError {
+  readonly code = 'ERR_SLUICE_CLIENT_GONE'
+
+  constructor(what = 'the client has gone away', cause?: unknown) {
+    super(what, cause === undefined ? undefined : { cause })
+  }
+}
+
+/** Whoever receives a body from the network. */
+export interface BodyOrigin {
+  /** Somebody waits for more than has come. */
+  wanted(): void
+}
+
+/**
+ * The body of a request, as a channel of pieces in the order they came: `recv()`, `next()`, `for await`. It can be read
+ * once, either so or as a whole with `req.bytes()` and the like. What nobody reads is not fetched beyond some 64 KiB.
+ */
+export class RequestBody implements RecvChan<Uint8Array> {
+  /** Always 0: how much waits is a matter of bytes. */
+  readonly capacity = 0
+  /** @internal What came and has not been read. */
+  chunks: Buffer[]
+  /** @internal Bytes in `chunks`. */
+  waitingBytes: number
+  /** @internal All has come. */
+  isWhole: boolean
+  private receivedBytes: number
+  private fault: Error | undefined
+  private limitBytes: number
+  private readers: WaitList<Receive> | undefined
+  private all: ReadAll<unknown> | undefined
+
+  /** @internal @param declaredBytes what the head says; -1 where it does not. */
+  constructor(
+    private readonly origin: BodyOrigin | undefined,
+    private readonly declaredBytes: number,
+    limitBytes: number,
+  ) {
+    this.chunks = []
+    this.waitingBytes = 0
+    this.isWhole = origin === undefined
+    this.receivedBytes = 0
+    this.fault = undefined
+    this.limitBytes = limitBytes
+    this.readers = undefined
+    this.all = undefined
+  }
+
+  /** Pieces that have come and wait to be read. */
+  get length(): number {
+    return this.chunks.length
+  }
+
+  /** How long the client says it is, in bytes; `undefined` where it does not. */
+  get declaredLength(): number | undefined {
+    return this.declaredBytes < 0 ? undefined : this.declaredBytes
+  }
+
+  /** Sets another limit than the server's for this body, in bytes: before it is read. */
+  limit(bytes: number): void {
+    this.limitBytes = bytes
+    if (this.tooLarge(this.receivedBytes)) this.fail(this.limitFault())
+  }
+
+  /** Waits for the next piece; `undefined` after the last. Throws `HttpError` 413 beyond the limit, `ClientGone`. */
+  recv(): Operation<Uint8Array | undefined> {
+    return new Receive(this, false) as Operation<Uint8Array | undefined>
+  }
+
+  /** Like `recv`, as an iterator's result. */
+  next(): Operation<IteratorResult<Uint8Array, undefined>> {
+    return new Receive(this, true) as Operation<IteratorResult<Uint8Array, undefined>>
+  }
+
+  tryRecv(): IteratorResult<Uint8Array, undefined> | undefined {
+    const value = this.chunks.shift()
+    if (value !== undefined) {
+      this.waitingBytes -= value.length
+      return { done: false, value }
+    }
+    return this.isWhole ? { done: true, value: undefined } : undefined
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+    for (;;) {
+      const { done, value } = await this.next()
+      if (done === true) return
+      yield value
+    }
+  }
+
+  /** @internal The whole body, as `convert` makes it. */
+  read<T>(convert: (bytes: Buffer) => T): Operation<T> {
+    return new ReadAll(this, convert)
+  }
+
+  /** @internal More has come. */
+  push(bytes: Buffer): void {
+    this.receivedBytes += bytes.length
+    if (this.fault !== undefined) return
+    if (this.tooLarge(this.receivedBytes)) {
+      this.fail(this.limitFault())
+      return
+    }
+    this.chunks.push(bytes)
+    this.waitingBytes += bytes.length
+    const reader = this.readers?.shift()
+    if (reader !== undefined) reader.attempt()
+  }
+
+  /** @internal All has come. */
+  end(): void {
+    this.isWhole = true
+    this.all?.attempt()
+    this.tellReaders()
+  }
+
+  /** @internal The rest will not come. */
+  fail(error: Error): void {
+    if (this.fault !== undefined || this.isWhole) return
+    this.fault = error
+    this.chunks = []
+    this.waitingBytes = 0
+    this.all?.attempt()
+    this.tellReaders()
+  }
+
+  /** @internal Why it cannot be read. */
+  get error(): Error | undefined {
+    return this.fault
+  }
+
+  /** @internal Asks for more, unless it is known that there is too much. False when it has failed. */
+  want(): boolean {
+    if (this.fault === undefined && this.tooLarge(this.declaredBytes)) this.fail(this.limitFault())
+    if (this.fault !== undefined) return false
+    this.origin?.wanted()
+    return true
+  }
+
+  /** @internal */
+  enter(reader: Receive): void {
+    this.readers ??= new WaitList()
+    this.readers.push(reader)
+  }
+
+  /** @internal */
+  leave(reader: Receive): void {
+    this.readers?.remove(reader)
+  }
+
+  /** @internal The one who waits for all of it. */
+  waitForAll(reader: ReadAll<unknown> | undefined): void {
+    this.all = reader
+  }
+
+  /** @internal All that has come, in one piece. */
+  take(): Buffer {
+    const { chunks } = this
+    this.chunks = []
+    this.waitingBytes = 0
+    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+  }
+
+  private tooLarge(bytes: number): boolean {
+    return bytes > this.limitBytes
+  }
+
+  private limitFault(): HttpError {
+    return new HttpError(413, `the body has more than ${this.limitBytes} bytes`)
+  }
+
+  private tellReaders(): void {
+    for (let reader = this.readers?.shift(); reader !== undefined; reader = this.readers?.shift())
+      reader.attempt()
+  }
+}
+
+class Receive extends Operation<unknown> {
+  constructor(
+    private readonly body: RequestBody,
+    private readonly asResult: boolean,
+  ) {
+    super()
+  }
+
+  override get waitReason(): string {
+    return 'request body'
+  }
+
+  override attempt(): boolean {
+    const { body } = this
+    const found = body.tryRecv()
+    if (found !== undefined) return this.complete(this.asResult ? found : found.value)
+    return body.error !== undefined && this.fail(body.error)
+  }
+
+  override park(): void {
+    this.body.enter(this)
+    if (!this.body.want()) return // it has failed, and told
+  }
+
+  override unpark(): void {
+    this.body.leave(this)
+  }
+}
+
+class ReadAll<T> extends Operation<T> {
+  constructor(
+    private readonly body: RequestBody,
+    private readonly convert: (bytes: Buffer) => T,
+  ) {
+    super()
+  }
+
+  override get waitReason(): string {
+    return 'request body'
+  }
+
+  override attempt(): boolean {
+    const { body } = this
+    if (body.error !== undefined) return this.fail(body.error)
+    if (!body.isWhole) return false
+    body.waitForAll(undefined)
+    try {
+      return this.complete(this.convert(body.take()))
+    } catch (error) {
+      return this.fail(error)
+    }
+  }
+
+  override park(): void {
+    this.body.waitForAll(this)
+    this.body.want()
+  }
+
+  override unpark(): void {
+    this.body.waitForAll(undefined)
+  }
+}
+
+/** Bytes as text. @throws HttpError 400 if they are not UTF-8. */
+export function decodeUtf8(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new HttpError(400, 'the body is not valid UTF-8')
+  return bytes.toString('utf8')
+}
+
+/** A body of which nothing comes. */
+export function emptyBody(): RequestBody {
+  return new RequestBody(undefined, 0, Infinity)
+}
