@@ -33,7 +33,10 @@ export async function buildServers(): Promise<void> {
   await addNode('node:http', 'node-http', [])
   await addNode('fastify', 'fastify', ['fastify'])
   await addNode('hono', 'hono', ['hono', '@hono/node-server'])
-  await addNode('a Hono app', 'hono-on-sluice', ['hono'])
+  if (isInstalled('hono')) {
+    await bundle('peers/http/hono-on-sluice.ts', '.build/http-hono-on-sluice.mjs')
+    add('a Hono app', [...node, '.build/http-hono-on-sluice.mjs'], '')
+  }
   await addBun()
   addGo('go net/http', 'net-http')
   addGo('gin', 'gin', 'golang-github-gin-gonic-gin-dev')

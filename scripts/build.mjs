@@ -1,9 +1,10 @@
-// Builds dist: the library with tsc, then the command line as one bundle. Runs on every `npm install`.
+// Builds dist: the library with tsc, the libraries that it contains, then the command line as one bundle. Runs on every `npm install`.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleCli } from './bundle-cli.mjs'
+import { bundleVendor } from './bundle-vendor.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
@@ -15,6 +16,7 @@ const old = `${next}-old`
 try {
   mkdirSync(next)
   if (existsSync(join(root, 'src'))) compile()
+  await bundleVendor(root, next)
   await bundleCli(root, next)
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(next, dist)

@@ -1,7 +1,8 @@
 // Bundles src/cli with the libraries it uses, so that `npm install sluice` installs nothing else.
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { build } from 'esbuild'
+import { notices, settings } from './third-party.mjs'
 
 /** Folders that only the command line enters; everything else in src is the library, which tsc compiles. */
 const bundledFolders = ['cli', 'load']
@@ -12,22 +13,16 @@ export async function bundleCli(root, outDir) {
   const { metafile } = await build({
     entryPoints: [entry],
     outdir: join(outDir, 'cli'),
-    absWorkingDir: root,
-    bundle: true,
+    ...settings(root),
     splitting: true, // a command that is loaded on demand becomes a file of its own
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
     sourcemap: true,
-    metafile: true,
-    logLevel: 'warning',
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);",
-    },
     plugins: [libraryStaysOutside(join(root, 'src'))],
   })
   chmodSync(join(outDir, 'cli/main.js'), 0o755)
-  writeFileSync(join(outDir, 'cli/THIRD-PARTY-NOTICES.txt'), notices(root, Object.keys(metafile.inputs)))
+  writeFileSync(
+    join(outDir, 'cli/THIRD-PARTY-NOTICES.txt'),
+    notices(root, 'The command line', Object.keys(metafile.inputs)),
+  )
 }
 
 /**
@@ -46,28 +41,4 @@ function libraryStaysOutside(src) {
       })
     },
   }
-}
-
-function notices(root, inputs) {
-  const packages = new Set(inputs.flatMap(packageFolder))
-  const parts = [...packages].sort().map((folder) => notice(join(root, folder)))
-  return ['The command line of sluice contains the following packages.', ...parts].join(
-    `\n\n${'-'.repeat(80)}\n\n`,
-  )
-}
-
-function packageFolder(input) {
-  return input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/) ?? []
-}
-
-function notice(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)/i.test(entry))
-  if (file === undefined && license === undefined)
-    throw new Error(`bundle: ${name} ${version} states no licence`)
-  const text =
-    file === undefined
-      ? `${license}, as its package.json states.`
-      : readFileSync(join(folder, file), 'utf8').trim()
-  return `${name} ${version}\n\n${text}`
 }

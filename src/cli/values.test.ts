@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { body, count, header, time } from './values.js'
+import { body, count, depth, header, time } from './values.js'
 
 describe('a count', () => {
   it.each([
@@ -19,6 +19,14 @@ describe('a count', () => {
       expect(() => count(text)).toThrow(InvalidArgumentError)
     },
   )
+})
+
+describe('a depth', () => {
+  it.each([1, 16, 256])('%d is itself', (value) => expect(depth(String(value))).toBe(value))
+
+  it.each(['0', '257', '-1', '1.5', '', '1k', 'ten', '0x10', '1000'])('refuses %j', (text) => {
+    expect(() => depth(text)).toThrow('give a whole number from 1 to 256.')
+  })
 })
 
 describe('a time', () => {

@@ -147,6 +147,11 @@ export class RequestBody implements RecvChan<Uint8Array> {
     return true
   }
 
+  /** @internal Somebody waits for what comes. */
+  get isAwaited(): boolean {
+    return this.all !== undefined || this.readers?.isEmpty === false
+  }
+
   /** @internal */
   enter(reader: Receive): void {
     this.readers ??= new WaitList()

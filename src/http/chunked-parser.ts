@@ -1,16 +1,20 @@
-import { CR, hexValue, HTAB, isToken, isValue, LF, SEMICOLON, SP } from './bytes.js'
+import { BACKSLASH, CR, EQUALS, hexValue, isToken, isValue, LF, QUOTE, SEMICOLON } from './bytes.js'
 import type { Limits } from './limits.js'
 import { COMPLETE, INCOMPLETE, type Parsed, REFUSED, RequestParser } from './request-parser.js'
 
 const SIZE = 0
-const EXTENSION = 1
-const QUOTED = 2
-const QUOTED_PAIR = 3
-const SIZE_LF = 4
-const DATA = 5
-const DATA_CR = 6
-const DATA_LF = 7
-const TRAILERS = 8
+const BEFORE_NAME = 1
+const NAME = 2
+const BEFORE_VALUE = 3
+const VALUE = 4
+const QUOTED = 5
+const QUOTED_PAIR = 6
+const BEHIND_QUOTED = 7
+const SIZE_LF = 8
+const DATA = 9
+const DATA_CR = 10
+const DATA_LF = 11
+const TRAILERS = 12
 
 /** 2^48 bytes: no body is so long, and no number of this size is inexact. */
 const mostSizeDigits = 12
@@ -20,7 +24,8 @@ const mostSizeDigits = 12
  * lies between two framing lines. A pure machine like `RequestParser`. Source: RFC 9112, 7.1.
  *
  * Sizes are hexadecimal digits and nothing else: no sign, no `0x`, no white space. Extensions are checked, counted and
- * thrown away, trailers are checked and thrown away.
+ * thrown away, trailers are checked and thrown away. The "bad" white space that RFC 9112, 7.1.1 lets stand around `;`
+ * and `=` is refused: nobody sends it, and recipients have disagreed about what it belongs to.
  */
 export class ChunkedParser {
   /** Where the last call stopped in its bytes. */
@@ -75,10 +80,6 @@ export class ChunkedParser {
     switch (this.state) {
       case SIZE:
         return this.takeSize(c)
-      case EXTENSION:
-      case QUOTED:
-      case QUOTED_PAIR:
-        return this.takeExtension(c)
       case SIZE_LF:
         if (c !== LF) return this.refuse('CR without LF in a chunk size')
         this.digits = 0
@@ -88,9 +89,11 @@ export class ChunkedParser {
       case DATA_CR:
         this.state = DATA_LF
         return c === CR || this.refuse('a chunk is longer than its size says')
-      default:
+      case DATA_LF:
         this.state = SIZE
         return c === LF || this.refuse('a chunk does not end with CRLF')
+      default:
+        return this.countExtension(c) && (this.takeExtension(c) || this.endExtension(c))
     }
   }
 
@@ -102,25 +105,45 @@ export class ChunkedParser {
       return true
     }
     if (this.digits === 0) return this.refuse('a chunk has no size')
-    if (c === CR) this.state = SIZE_LF
-    else if (c === SEMICOLON) this.state = EXTENSION
-    else return this.refuse('a chunk size is not a hexadecimal number')
+    if (c !== CR && c !== SEMICOLON) return this.refuse('a chunk size is not a hexadecimal number')
+    this.state = c === CR ? SIZE_LF : BEFORE_NAME
     return this.countExtension(c)
   }
 
+  /** Whether the byte goes on with what an extension has begun: `;name`, `;name=value` or `;name="value"`. */
   private takeExtension(c: number): boolean {
-    if (!this.countExtension(c)) return false
-    if (this.state === QUOTED_PAIR) this.state = QUOTED
-    else if (this.state === QUOTED) {
-      if (c === 34) this.state = EXTENSION
-      else if (c === 92) this.state = QUOTED_PAIR
-    } else if (c === 34) this.state = QUOTED
-    else if (c === CR) {
-      this.state = SIZE_LF
-      return true
-    } else if (isToken[c] !== 1 && c !== 61 && c !== SEMICOLON && c !== SP && c !== HTAB)
+    switch (this.state) {
+      case BEFORE_NAME:
+      case NAME:
+        if (c === EQUALS && this.state === NAME) this.state = BEFORE_VALUE
+        else if (isToken[c] === 1) this.state = NAME
+        else return false
+        return true
+      case BEFORE_VALUE:
+      case VALUE:
+        if (c === QUOTE && this.state === BEFORE_VALUE) this.state = QUOTED
+        else if (isToken[c] === 1) this.state = VALUE
+        else return false
+        return true
+      case QUOTED:
+        if (c === QUOTE) this.state = BEHIND_QUOTED
+        else if (c === BACKSLASH) this.state = QUOTED_PAIR
+        return isValue[c] === 1
+      case QUOTED_PAIR:
+        this.state = QUOTED
+        return isValue[c] === 1
+      default:
+        return false
+    }
+  }
+
+  /** What follows an extension that is whole: another one, or the end of the line. */
+  private endExtension(c: number): boolean {
+    const isWhole = this.state === NAME || this.state === VALUE || this.state === BEHIND_QUOTED
+    if (!isWhole || (c !== CR && c !== SEMICOLON))
       return this.refuse('a chunk extension holds what is not allowed')
-    return isValue[c] === 1 || this.refuse('a chunk extension holds a control byte')
+    this.state = c === CR ? SIZE_LF : BEFORE_NAME
+    return true
   }
 
   private countExtension(c: number): boolean {
@@ -137,9 +160,11 @@ export class ChunkedParser {
     if (parsed === COMPLETE) {
       this.at = this.held === undefined ? this.trailers.end : from + this.trailers.end - before
       this.held = undefined
+      this.extensionBytes = 0
       this.state = SIZE
     } else if (parsed === INCOMPLETE) {
-      this.held = whole.subarray(base)
+      // A copy: whoever owns the bytes may read the next ones into them.
+      this.held = this.held === undefined ? new Uint8Array(bytes.subarray(from)) : whole
       this.at = bytes.length
     } else {
       this.status = this.trailers.status

@@ -128,7 +128,7 @@ class Checker {
     if (!this.skip(number)) this.unexpected('where a value should be')
     const digits = this.text.slice(start, this.at)
     if (Number.isFinite(Number(digits))) return
-    this.fail('number-range', `the number ${digits.slice(0, 12)}… is beyond the range of a double`, start)
+    this.fail('number-range', `the number ${cut(digits)} is beyond the range of a double`, start)
   }
 
   /** Reads a string; gives what it stands for. */
@@ -176,8 +176,11 @@ class Checker {
 
 /** A little of what was sent, safe to print: enough to find it, too little to leak it into a log. */
 function excerpt(piece: string): string {
-  const shown = JSON.stringify(piece.slice(0, 12))
-  return piece.length > 12 ? `${shown.slice(0, -1)}…"` : shown
+  return JSON.stringify(cut(piece))
+}
+
+function cut(piece: string): string {
+  return piece.length > 12 ? `${piece.slice(0, 12)}…` : piece
 }
 
 function positionOf(text: string, offset: number): { line: number; column: number } {

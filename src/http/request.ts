@@ -9,6 +9,7 @@ import { RequestContext } from './request-context.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { HttpResponse } from './response.js'
 import { parseJson } from './strict-json.js'
+import type { Detached } from './upgrade.js'
 
 /** What a request knows of the way it came; one object for all requests of a connection. */
 export interface Arrival {
@@ -171,6 +172,11 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
       checkType(type, isForm, 'application/x-www-form-urlencoded')
       return parseForm(bytes, formLimits)
     })
+  }
+
+  /** @internal Takes the socket over for another protocol; `undefined` where the client did not ask for one. */
+  upgrade(): Detached | undefined {
+    return undefined
   }
 
   /** @internal When the handler's time is over. */

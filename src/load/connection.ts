@@ -1,7 +1,7 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
 import { SluiceError } from '../runtime/errors.js'
 import { Operation } from '../runtime/operation.js'
+import { dial } from './dial.js'
 import { Pipeline } from './pipeline.js'
 import type { RequestBatch } from './request-batch.js'
 import { RequestError, requestError } from './request-error.js'
@@ -20,19 +20,20 @@ const endedByTimeout = 'connection ended by an earlier timeout'
  * queue of ours is part of a latency.
  */
 export class Connection {
+  /** Its requests, and how those have ended that no `exchange` has told of. */
+  readonly pipeline = new Pipeline()
   private socket: Socket | undefined = undefined
   private reader: ResponseReader
-  private readonly pipeline = new Pipeline()
   private pending: Opening | Exchange | undefined = undefined
   private usable = false
   private runIsOver = false
-  private cutOffInFlight = 0
   /** When the first bytes came of the response that is not whole yet. */
   private firstByteAtMs: number | undefined = undefined
 
   constructor(
     readonly target: Target,
-    private readonly requests: RequestBatch,
+    private readonly batch: RequestBatch,
+    private readonly readBuffer: Buffer,
   ) {
     this.reader = new ResponseReader(target.method === 'HEAD')
   }
@@ -40,16 +41,6 @@ export class Connection {
   /** Whether requests can go out at once. */
   get isOpen(): boolean {
     return this.usable
-  }
-
-  /** Requests that were sent and have not ended. */
-  get inFlight(): number {
-    return this.pipeline.inFlight
-  }
-
-  /** Requests that were in flight when the run ended. */
-  get unfinished(): number {
-    return this.cutOffInFlight
   }
 
   /** Connects. Throws `RequestError`. */
@@ -63,16 +54,6 @@ export class Connection {
    */
   exchange(count: number): Operation<readonly Result[]> {
     return new Exchange(this, count)
-  }
-
-  /** Whether requests have ended that no `exchange` has told of. */
-  get hasEnded(): boolean {
-    return this.pipeline.hasEnded
-  }
-
-  /** How they ended. */
-  takeEnded(): readonly Result[] {
-    return this.pipeline.take()
   }
 
   /** Gives up on what began at `ms` or before: it took too long. */
@@ -89,7 +70,7 @@ export class Connection {
   /** The run is over: gives up on everything. An `open` that waits throws a `RequestError` of kind `cut off`. */
   cutOff(): void {
     this.runIsOver = true
-    this.cutOffInFlight += this.pipeline.forget()
+    this.pipeline.giveUp()
     this.drop(new RequestError('cut off'))
   }
 
@@ -105,15 +86,24 @@ export class Connection {
     if (!this.usable || this.socket === undefined) return new RequestError(closedByServer)
     if (count === 0) return undefined
     this.pipeline.sent(count, performance.now())
-    this.requests.writeTo(this.socket, count)
+    this.batch.writeTo(this.socket, count)
     return undefined
   }
 
   /** @internal */
-  startOpening(opening: Opening): void {
+  dial(opening: Opening): void {
     this.pending = opening
     opening.startedMs = performance.now()
-    this.dial(opening)
+    this.reader = new ResponseReader(this.target.method === 'HEAD') // the last one may have been left amid a response
+    this.firstByteAtMs = undefined
+    const socket = dial(this.target, this.readBuffer, {
+      lookedUp: () => opening.noteLookup(),
+      opened: () => this.opened(),
+      received: (bytes) => this.received(bytes),
+      broke: (error) => socket === this.socket && this.drop(requestError(error)),
+      closed: () => socket === this.socket && this.closed(),
+    })
+    this.socket = socket
   }
 
   /** @internal */
@@ -124,27 +114,8 @@ export class Connection {
   /** @internal The goroutine no longer waits. */
   abandon(): void {
     this.pending = undefined
-    this.pipeline.forget()
+    this.pipeline.giveUp()
     this.close()
-  }
-
-  private dial(opening: Opening): void {
-    const { host, port, tls } = this.target
-    const socket = tls
-      ? connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) })
-      : connectTcp({ host, port })
-    this.socket = socket
-    this.reader = new ResponseReader(this.target.method === 'HEAD') // the last one may have been left amid a response
-    this.firstByteAtMs = undefined
-    socket.setNoDelay(true)
-    socket.on('lookup', () => opening.noteLookup())
-    socket.on(tls ? 'secureConnect' : 'connect', () => this.opened())
-    socket.on('data', (chunk: Buffer) => this.received(chunk))
-    socket.on(
-      'error',
-      (error: NodeJS.ErrnoException) => socket === this.socket && this.drop(requestError(error)),
-    )
-    socket.on('close', () => socket === this.socket && this.closed())
   }
 
   private opened(): void {
@@ -192,7 +163,7 @@ export class Connection {
   }
 
   private closed(): void {
-    const response = this.inFlight > 0 ? this.reader.end() : undefined
+    const response = this.pipeline.inFlight > 0 ? this.reader.end() : undefined
     if (response !== undefined) {
       const nowMs = performance.now()
       this.pipeline.answered(response, this.firstByteAtMs ?? nowMs, nowMs)
@@ -246,7 +217,7 @@ class Opening extends OnSocket<Dialed> {
   }
 
   override park(): void {
-    this.connection.startOpening(this)
+    this.connection.dial(this)
   }
 
   noteLookup(): void {
@@ -270,7 +241,7 @@ class Exchange extends OnSocket<readonly Result[]> {
     const { connection } = this
     const refusal = connection.send(this.count)
     if (refusal !== undefined) return this.fail(refusal)
-    return connection.hasEnded && this.complete(connection.takeEnded())
+    return connection.pipeline.hasEnded && this.complete(connection.pipeline.take())
   }
 
   override park(): void {

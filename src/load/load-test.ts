@@ -36,6 +36,9 @@ export interface Run {
 /** A connection that cannot be opened is tried again after so long: a run against a server that is gone must not spin. */
 const retryMs = 10
 
+/** As much as Node reads at once where it chooses. */
+const readBytes = 64 * 1024
+
 /**
  * A closed-loop load test: each connection is a goroutine that sends a request for each one that has ended, so that a
  * fixed number is in flight. Results go through a channel to one collector; `onProgress` is told ten times a second how
@@ -52,7 +55,11 @@ export function* loadTest(
 ): Routine<Run> {
   const results = new Results()
   const requests = new RequestBatch(target.request, plan.pipeline)
-  const connections = Array.from({ length: plan.connections }, () => new Connection(target, requests))
+  const readBuffer = Buffer.allocUnsafeSlow(readBytes)
+  const connections = Array.from(
+    { length: plan.connections },
+    () => new Connection(target, requests, readBuffer),
+  )
   return yield* scope(function* (s) {
     s.go(expireLate, connections, plan.timeoutMs)
     results.add(yield* (connections[0] as Connection).open().within(ctx))
@@ -84,11 +91,11 @@ function* drive(
   const budget = { left: plan.requests ?? Infinity }
   const collector = s.go(collect, samples, results)
   const workers = connections.map((connection) =>
-    s.go(work, { stop, connection, pipeline: plan.pipeline, budget, samples }),
+    s.go(work, { stop, connection, depth: plan.pipeline, budget, samples }),
   )
   s.go(cutOff, stop, connections)
   for (const worker of workers) yield* worker
-  for (const { unfinished } of connections) results.unfinished += unfinished
+  for (const connection of connections) results.unfinished += connection.pipeline.unfinished
   samples.close()
   yield* collector
 }
@@ -101,18 +108,19 @@ function* collect(samples: Chan<readonly Result[]>, results: Results): Routine<v
 interface Work {
   readonly stop: Context
   readonly connection: Connection
-  readonly pipeline: number
+  /** How many requests are in flight at a time. */
+  readonly depth: number
   /** Requests that nobody has taken on yet; shared by all connections. */
   readonly budget: { left: number }
   readonly samples: Chan<readonly Result[]>
 }
 
-/** One connection: requests, as many at a time as the pipeline holds, until none are left to send or time is up. */
-function* work({ stop, connection, pipeline, budget, samples }: Work): Routine<void> {
-  while (stop.err === undefined && (budget.left > 0 || connection.inFlight > 0)) {
+/** One connection: requests, `depth` of them at a time, until none are left to send or time is up. */
+function* work({ stop, connection, depth, budget, samples }: Work): Routine<void> {
+  while (stop.err === undefined && (budget.left > 0 || connection.pipeline.inFlight > 0)) {
     // Taken before the connection is opened, so that none is opened for which nothing is left to send.
-    const count = Math.min(budget.left, pipeline - connection.inFlight)
-    budget.left -= count
+    const count = Math.min(budget.left, depth - connection.pipeline.inFlight)
+    budget.left -= 1
     try {
       if (!connection.isOpen) yield* samples.send([yield* connection.open()])
       yield* samples.send(yield* connection.exchange(count))
@@ -126,7 +134,7 @@ function* work({ stop, connection, pipeline, budget, samples }: Work): Routine<v
     }
   }
   connection.cutOff()
-  yield* samples.send(connection.takeEnded())
+  yield* samples.send(connection.pipeline.take())
 }
 
 /** At the end, gives up on all requests in one go: a bound on each of them would cost two objects a request. */

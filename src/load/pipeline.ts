@@ -19,6 +19,8 @@ type Counting = { -readonly [K in keyof Sample]: Sample[K] }
 export class Pipeline {
   /** Requests that were sent and have not ended. */
   inFlight = 0
+  /** Requests that were given up. */
+  unfinished = 0
   private readonly flights = new Ring<Flight>()
   private ended: Result[] = []
   private alike: Counting | undefined = undefined
@@ -79,11 +81,11 @@ export class Pipeline {
     return ended
   }
 
-  /** Forgets those in flight, and tells how many they were. */
-  forget(): number {
+  /** Those in flight are neither answered nor failed: the run is over. */
+  giveUp(): void {
     const { inFlight } = this
     for (let i = 0; i < inFlight; i++) this.endOldest()
-    return inFlight
+    this.unfinished += inFlight
   }
 
   private endOldest(): number {

@@ -8,7 +8,13 @@ function exampleRun(): Run {
   const results = new Results()
   results.add({ dialMs: 2, lookupMs: 0.5 })
   for (let latencyMs = 1; latencyMs <= 100; latencyMs++) {
-    results.add({ latencyMs, firstByteMs: latencyMs / 2, status: latencyMs > 98 ? 503 : 200, bytes: 1024, count: 1 })
+    results.add({
+      latencyMs,
+      firstByteMs: latencyMs / 2,
+      status: latencyMs > 98 ? 503 : 200,
+      bytes: 1024,
+      count: 1,
+    })
     if (latencyMs === 40) results.countRate(500)
   }
   results.countRate(1000)

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 
 /** A write holds about so much of copies at most, so that many copies of a large request do not fill the memory. */
 const batchBytes = 64 * 1024
@@ -18,12 +18,12 @@ export class RequestBatch {
   }
 
   /** Writes `count` requests: one call into the system, or as few as their size allows. */
-  writeTo(socket: Socket, count: number): void {
+  writeTo(socket: Writable, count: number): void {
     if (count <= this.copies) socket.write(this.first(count))
     else this.writeInPieces(socket, count)
   }
 
-  private writeInPieces(socket: Socket, count: number): void {
+  private writeInPieces(socket: Writable, count: number): void {
     socket.cork()
     for (let left = count; left > 0; left -= this.copies)
       socket.write(this.first(Math.min(left, this.copies)))

@@ -5,19 +5,33 @@ import { type ResponseInfo, ResponseReader } from './response-reader.js'
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 
-/** Feeds the bytes in the given pieces, then the end of the connection. */
+/** The whole responses in the given pieces; each piece is overwritten after it was fed, as a socket does. */
+function readAll(pieces: readonly Buffer[], reader = new ResponseReader()): ResponseInfo[] {
+  const responses: ResponseInfo[] = []
+  for (const piece of pieces) {
+    const chunk = Buffer.from(piece)
+    reader.feed(chunk)
+    for (let each = reader.next(); each !== undefined; each = reader.next()) responses.push(each)
+    chunk.fill(0)
+  }
+  return responses
+}
+
+/** The one response in the given pieces, then the end of the connection. */
 function readPieces(pieces: readonly Buffer[], headOnly = false): ResponseInfo | 'refused' | undefined {
   const reader = new ResponseReader(headOnly)
   try {
-    for (const piece of pieces) {
-      const response = reader.read(piece)
-      if (response !== undefined) return response
-    }
+    return readAll(pieces, reader)[0] ?? reader.end()
   } catch (error) {
     if (error instanceof ResponseError) return 'refused'
     throw error
   }
-  return reader.end()
+}
+
+/** The bytes, cut at these places. */
+function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
+  const ends = [0, ...[...places].sort((a, b) => a - b), bytes.length]
+  return ends.slice(1).map((end, i) => bytes.subarray(ends[i], end))
 }
 
 function read(text: string, headOnly = false) {
@@ -26,7 +40,7 @@ function read(text: string, headOnly = false) {
 
 function refusal(text: string): string {
   try {
-    new ResponseReader().read(Buffer.from(text, 'latin1'))
+    readAll([Buffer.from(text, 'latin1')])
   } catch (error) {
     return (error as ResponseError).message
   }
@@ -34,7 +48,7 @@ function refusal(text: string): string {
 }
 
 /** Responses of every framing, some of them broken: `text`, whether it answers a HEAD, and what it is. */
-const responses: [what: string, text: string, headOnly: boolean, result: ReturnType<typeof read>][] = [
+const cases: [what: string, text: string, headOnly: boolean, result: ReturnType<typeof read>][] = [
   ['a sized body', `${ok}Content-Length: 5\r\n\r\nhello`, false, info(200, 5)],
   ['an empty sized body', `${ok}content-length:0\r\n\r\n`, false, info(200, 0)],
   [
@@ -113,31 +127,76 @@ function info(status: number, bodyBytes: number, keepAlive = true): ResponseInfo
 }
 
 describe('the response reader', () => {
-  it.each(responses)('reads %s', (_, text, headOnly, result) => {
+  it.each(cases)('reads %s', (_, text, headOnly, result) => {
     expect(read(text, headOnly)).toEqual(result)
   })
 
-  it.each(responses)('comes to the same however the bytes are split: %s', (_, text, headOnly, result) => {
+  it.each(cases)('comes to the same however the bytes are split: %s', (_, text, headOnly, result) => {
     const bytes = Buffer.from(text, 'latin1')
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(bytes.length)), (places) => {
-        const cuts = [0, ...places.sort((a, b) => a - b), bytes.length]
-        const pieces = cuts.slice(1).map((cut, i) => bytes.subarray(cuts[i], cut))
-        expect(readPieces(pieces, headOnly)).toEqual(result)
+        expect(readPieces(cut(bytes, places), headOnly)).toEqual(result)
       }),
       { examples: [[bytes.length === 0 ? [] : [...bytes.keys()]]] }, // each byte on its own
     )
   })
 
-  it('reads one response after the other on a connection', () => {
-    const reader = new ResponseReader()
-    expect(reader.read(Buffer.from(`${ok}Content-Length: 2\r\n\r\nhi`))).toEqual(info(200, 2))
-    expect(reader.read(Buffer.from('HTTP/1.1 204 No Content\r\n\r\n'))).toEqual(info(204, 0))
-    expect(reader.end()).toBeUndefined()
+  it('reads responses that follow one another, however the bytes are split', () => {
+    const whole = cases.filter(
+      ([what, , headOnly, result]) => typeof result === 'object' && !headOnly && !what.includes('close'),
+    )
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...whole), { minLength: 1, maxLength: 12 }),
+        fc.array(fc.double({ min: 0, max: 1, noNaN: true })),
+        (chosen, places) => {
+          const bytes = Buffer.from(chosen.map(([, text]) => text).join(''), 'latin1')
+          const pieces = cut(
+            bytes,
+            places.map((place) => Math.floor(place * bytes.length)),
+          )
+          expect(readAll(pieces)).toEqual(chosen.map(([, , , result]) => result))
+        },
+      ),
+    )
   })
 
-  it('refuses bytes after the end, which no request asked for', () => {
-    expect(refusal(`${ok}Content-Length: 2\r\n\r\nhi!`)).toBe('bytes after the end of the response')
+  it('does not take a head for the last one because it is as long, or begins alike', () => {
+    const heads = [
+      `${ok}Content-Length: 2\r\n\r\nhi`,
+      `${ok}Content-Length: 3\r\n\r\nhi!`,
+      `${ok}Content-Length: 3\r\nA: b\r\n\r\nhi!`,
+      'HTTP/1.1 404 OK\r\nContent-Length: 2\r\n\r\nhi',
+    ]
+    const responses = [info(200, 2), info(200, 3), info(200, 3), info(404, 2)]
+    expect(readAll([Buffer.from(heads.join(''))])).toEqual(responses)
+  })
+
+  it('does not take the body of a response for the head of the next', () => {
+    const inner = `${ok}Content-Length: 9\r\n\r\n`
+    const outer = `${ok}Content-Length: ${inner.length}\r\n\r\n${inner}`
+    expect(readAll([Buffer.from(outer.repeat(2))])).toEqual([
+      info(200, inner.length),
+      info(200, inner.length),
+    ])
+  })
+
+  it('tells whether it stands amid a response', () => {
+    const reader = new ResponseReader()
+    const states = [`${ok}Content-`, 'Length: 2\r\n\r\n', 'h', 'i', `HTTP/1.1 100 Continue\r\n\r\n`].map(
+      (text) => {
+        readAll([Buffer.from(text)], reader)
+        return reader.isAmid
+      },
+    )
+    expect(states).toEqual([true, true, true, false, true])
+  })
+
+  it('refuses bytes after the end, where no request asked for more', () => {
+    const reader = new ResponseReader()
+    reader.feed(Buffer.from(`${ok}Content-Length: 2\r\n\r\nhi!`))
+    expect(reader.next()).toEqual(info(200, 2))
+    expect(() => reader.expectEnd()).toThrow('bytes after the end of the response')
   })
 
   it('refuses a head without an end, before it fills the memory', () => {
@@ -145,11 +204,10 @@ describe('the response reader', () => {
   })
 
   it('counts a large body without keeping it', () => {
-    const reader = new ResponseReader()
-    reader.read(Buffer.from(`${ok}Content-Length: 1000000\r\n\r\n`))
-    const piece = Buffer.alloc(100_000)
-    for (let i = 1; i < 10; i++) expect(reader.read(piece)).toBeUndefined()
-    expect(reader.read(piece)).toEqual(info(200, 1_000_000))
+    const head = Buffer.from(`${ok}Content-Length: 1000000\r\n\r\n`)
+    const pieces = new Array<Buffer>(10).fill(Buffer.alloc(100_000))
+    expect(readAll([head, ...pieces.slice(1)])).toEqual([])
+    expect(readAll([head, ...pieces])).toEqual([info(200, 1_000_000)])
   })
 
   it('says how the bytes begin that are no HTTP', () => {

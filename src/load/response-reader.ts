@@ -26,7 +26,11 @@ interface Head {
   readonly info: ResponseInfo
 }
 
-const noHead: Head = { bytes: emptyBuffer, phase: 'head', info: { status: 0, bodyBytes: 0, keepAlive: false } }
+const noHead: Head = {
+  bytes: emptyBuffer,
+  phase: 'head',
+  info: { status: 0, bodyBytes: 0, keepAlive: false },
+}
 
 /**
  * Reads responses from the bytes of a connection, however they are split: one response for each request, in order
@@ -143,8 +147,9 @@ export class ResponseReader {
 
   private readHead(): boolean {
     const { bytes, at } = this
-    const begins = prefix.startsWith(bytes.toString("latin1", at, at + prefix.length))
-    if (!begins) throw new ResponseError(`not an HTTP/1.1 response: ${quote(bytes.toString("latin1", at, at + 24))}`)
+    const begins = prefix.startsWith(bytes.toString('latin1', at, at + prefix.length))
+    if (!begins)
+      throw new ResponseError(`not an HTTP/1.1 response: ${quote(bytes.toString('latin1', at, at + 24))}`)
     const end = bytes.indexOf('\r\n\r\n', at, 'latin1')
     if (end < 0) return false
     const head = parseHead(bytes.toString('latin1', at, end))

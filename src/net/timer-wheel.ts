@@ -29,10 +29,12 @@ export class TimerWheel implements Deadline {
   private readonly originMs: number
   private tick = 0
   private count = 0
+  /** The entry that is looked at next while a slot is turned: what expires may take it, or any other, out of its list. */
+  private upcoming: Expiring | undefined = undefined
 
   /** @param tickMs how coarse the limits are, in milliseconds. */
   constructor(
-    private readonly on: Scheduler,
+    readonly on: Scheduler,
     private readonly tickMs = 100,
   ) {
     this.originMs = on.clock.now()
@@ -49,13 +51,15 @@ export class TimerWheel implements Deadline {
       this.clear(entry)
       return
     }
-    // One tick more than it takes, since this one has begun.
-    const due = Math.ceil((this.on.clock.now() - this.originMs + ms) / this.tickMs) + 1
+    const sinceMs = this.on.clock.now() - this.originMs
+    // While nobody had a limit the wheel stood still.
+    if (this.count === 0) this.tick = Math.floor(sinceMs / this.tickMs)
+    // This tick has had its turn already: the next one is the first that can be told.
+    const due = Math.max(this.tick + 1, Math.ceil((sinceMs + ms) / this.tickMs))
     const isLater = entry.wheelSlot !== -1 && due >= entry.dueTick
     entry.dueTick = due
     if (isLater) return
     this.unlink(entry)
-    if (this.count === 0) this.tick = Math.floor((this.on.clock.now() - this.originMs) / this.tickMs)
     this.link(entry)
     if (this.heapIndex < 0) this.arm()
   }
@@ -78,10 +82,8 @@ export class TimerWheel implements Deadline {
   }
 
   private turn(slot: number): void {
-    const list = this.lists[slot] as WaitList<Expiring>
-    let entry = list.first
-    while (entry !== undefined) {
-      const next = entry.after as Expiring | undefined // a slot links only what expires
+    for (let entry = this.lists[slot]?.first; entry !== undefined; entry = this.upcoming) {
+      this.upcoming = entry.after as Expiring | undefined // a slot links only what expires
       if (entry.dueTick <= this.tick) {
         this.unlink(entry)
         entry.dueTick = 0
@@ -90,9 +92,8 @@ export class TimerWheel implements Deadline {
         this.unlink(entry)
         this.link(entry)
       }
-      // What has expired may have taken the next one with it.
-      entry = next === undefined || next.wheelSlot === slot ? next : list.first
     }
+    this.upcoming = undefined
   }
 
   private arm(): void {
@@ -109,6 +110,7 @@ export class TimerWheel implements Deadline {
 
   private unlink(entry: Expiring): void {
     if (entry.wheelSlot === -1) return
+    if (entry === this.upcoming) this.upcoming = entry.after as Expiring | undefined
     this.lists[entry.wheelSlot]?.remove(entry)
     entry.wheelSlot = -1
     this.count--

@@ -94,6 +94,19 @@ describe('sluice', () => {
     [['bench', 'http://h/', '--frob'], "sluice: unknown option '--frob'"],
     [['bench', 'http://h/', '-c', '0'], "argument '0' is invalid. give a whole number from 1"],
     [['bench', 'http://h/', '-n', '-1'], "argument '-1' is invalid. give a whole number from 1"],
+    [
+      ['bench', 'http://h/', '--pipeline', '0'],
+      "argument '0' is invalid. give a whole number from 1 to 256.",
+    ],
+    [['bench', 'http://h/', '--pipeline', '257'], "argument '257' is invalid. give a whole number from 1 to"],
+    [
+      ['bench', 'http://h/', '--pipeline', 'x'],
+      "argument 'x' is invalid. give a whole number from 1 to 256.",
+    ],
+    [
+      ['bench', 'http://h/', '--pipeline', '2', '--no-keepalive'],
+      'sluice: --pipeline needs connections that are kept: leave out --no-keepalive',
+    ],
     [['bench', 'http://h/', '-z', '0s'], "argument '0s' is invalid. give a time above zero"],
     [['bench', 'http://h/', '-t', 'soon'], "argument 'soon' is invalid. give a time above zero"],
     [['bench', 'http://h/', '-H', 'nonsense'], "argument 'nonsense' is invalid. write it as 'Name: value'"],
@@ -251,6 +264,144 @@ describe('sluice bench', () => {
     const { statusCodeDistribution, details } = await report([server.url, '-n', '6', '-c', '2'])
     expect(statusCodeDistribution).toEqual({ 200: 6 })
     expect(details.DNSDialup.fastest).toBeGreaterThan(0)
+    const pipelined = await report([server.url, '-n', '60', '-c', '2', '--pipeline', '8'])
+    expect([pipelined.statusCodeDistribution, pipelined.errorDistribution]).toEqual([{ 200: 60 }, {}])
+  })
+})
+
+/**
+ * A server that reads requests without a body and does what `react` says when it has `at` of them, and `at` more, on a
+ * connection; `requests` counts them all.
+ */
+async function serveEach(at: number, react: (socket: Socket) => void) {
+  const seen = { url: '', requests: 0 }
+  const server = createTcp((socket) => {
+    let [rest, waiting] = ['', 0]
+    socket.on('data', (chunk) => {
+      const heads = (rest + chunk).split('\r\n\r\n')
+      rest = heads.pop() ?? ''
+      seen.requests += heads.length
+      waiting += heads.length
+      for (; waiting >= at; waiting -= at) react(socket)
+    })
+  })
+  seen.url = (await listen(server)).url
+  return seen
+}
+
+describe('sluice bench --pipeline', () => {
+  it('keeps so many requests in flight on each connection, and sends as many in all as -n says', async () => {
+    const inFlight = new Map<Socket, number>()
+    const bodies = new Map<string, number>()
+    let most = 0
+    const { url } = await serve((request, response) => {
+      const { socket } = request
+      const now = (inFlight.get(socket) ?? 0) + 1
+      inFlight.set(socket, now)
+      most = Math.max(most, now)
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        bodies.set(body, (bodies.get(body) ?? 0) + 1)
+        setImmediate(() => {
+          inFlight.set(socket, (inFlight.get(socket) ?? 0) - 1)
+          response.end('hello')
+        })
+      })
+    })
+    const result = await report([url, '-n', '1003', '-c', '3', '--pipeline', '16', '-d', '{"item":1}'])
+    expect([most, inFlight.size, [...bodies]]).toEqual([16, 3, [['{"item":1}', 1003]]])
+    expect(result.summary).toMatchObject({ successRate: 1, totalData: 5015, unfinished: 0 })
+    expect([result.statusCodeDistribution, result.errorDistribution]).toEqual([{ 200: 1003 }, {}])
+  })
+
+  it('sends the first ones in one write, then in one write as many as a read has answered', async () => {
+    const reads: number[] = []
+    const { url } = await listen(
+      createTcp((socket) =>
+        socket.on('data', (chunk) => {
+          reads.push(String(chunk).split('\r\n\r\n').length - 1)
+          socket.write(hello.repeat([3, 1, 4, 2][reads.length - 1] ?? 0))
+        }),
+      ),
+    )
+    await report([url, '-n', '10', '-c', '1', '--pipeline', '4'])
+    expect(reads).toEqual([4, 3, 1, 2])
+  })
+
+  it('opens no connection that would have nothing to send', async () => {
+    const server = await serve((_, response) => response.end('hello'))
+    const result = await report([server.url, '-n', '20', '-c', '50', '--pipeline', '8'])
+    expect([server.sockets, result.statusCodeDistribution]).toEqual([3, { 200: 20 }])
+  })
+
+  it('measures each request from its own write to the last byte of its own response', async () => {
+    const { url } = await serveEach(3, (socket) => {
+      socket.write(hello.slice(0, -1)) // the first byte of the first response comes at once, its last one later
+      setTimeout(() => socket.write(hello.slice(-1)), 100)
+      setTimeout(() => socket.write(hello.repeat(2)), 300)
+    })
+    const { summary, details } = await report([url, '-n', '3', '-c', '1', '--pipeline', '3'])
+    expect(summary.fastest).toBeGreaterThan(0.095)
+    expect(summary.slowest).toBeGreaterThan(0.295)
+    expect(summary.average).toBeGreaterThan((0.095 + 2 * 0.295) / 3)
+    expect(details.firstByte.fastest).toBeLessThan(summary.fastest - 0.05)
+    expect(details.firstByte.slowest).toBeGreaterThan(0.295)
+  })
+
+  it('lists apart what was in flight when time was up', async () => {
+    const server = await serveEach(8, (socket) => socket.write(hello.repeat(3)))
+    const args = [server.url, '-z', '400ms', '-c', '2', '--pipeline', '8']
+    const { summary, statusCodeDistribution, errorDistribution } = await report(args)
+    expect(summary).toMatchObject({ successRate: 1, unfinished: 16 })
+    expect([statusCodeDistribution, errorDistribution]).toEqual([{ 200: 6 }, {}])
+    expect(server.requests).toBe(22)
+  })
+
+  const farewell = 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello'
+  const byClosing = 'HTTP/1.1 200 OK\r\n\r\nhello'
+  it.each([
+    ['says Connection: close', farewell, 8, 'connection ended by an earlier response'],
+    ['ends a body by closing', byClosing, 8, 'connection ended by an earlier response'],
+    ['closes without saying so', hello, 4, 'connection closed before the response'],
+  ])(
+    'counts as errors what a server leaves unanswered that %s, and does not send it again',
+    async (_, reply, requests, kind) => {
+      const server = await serveEach(4, (socket) => socket.end(reply))
+      const args = [server.url, '-n', String(requests), '-c', '1', '--pipeline', '4']
+      const { statusCodeDistribution, errorDistribution } = await report(args)
+      expect(statusCodeDistribution).toEqual({ 200: requests / 4 })
+      expect(errorDistribution).toEqual({ [kind]: (requests / 4) * 3 })
+      expect(server.requests).toBe(requests)
+    },
+  )
+
+  it('goes on over a new connection after one that was closed amid the pipeline', async () => {
+    let served = 0
+    const server = await serveRaw((socket) => (++served % 3 === 0 ? socket.destroy() : socket.write(hello)))
+    const result = await report([server.url, '-n', '300', '-c', '4', '--pipeline', '5', '-t', '300ms'])
+    const errors = Object.values<number>(result.errorDistribution).reduce((sum, count) => sum + count, 0)
+    expect(result.statusCodeDistribution[200] + errors).toBe(300)
+    expect(server.sockets).toBeGreaterThan(4)
+  })
+
+  it('counts a bad response once, and what was behind it apart', async () => {
+    const { url } = await serveEach(4, (socket) => socket.write(`${hello}nonsense`))
+    const { errorDistribution } = await report([url, '-n', '4', '-c', '1', '--pipeline', '4'])
+    expect(errorDistribution).toEqual({
+      'bad response: not an HTTP/1.1 response: "nonsense"': 1,
+      'connection ended by an earlier response': 2,
+    })
+  })
+
+  it('gives up after -t on what has waited for so long, and with it on what was sent later', async () => {
+    const { url } = await serveEach(4, (socket) => setTimeout(() => socket.write(hello), 400))
+    const args = [url, '-n', '5', '-c', '1', '--pipeline', '4', '-t', '800ms']
+    const { statusCodeDistribution, errorDistribution } = await report(args)
+    expect(statusCodeDistribution).toEqual({ 200: 1 })
+    expect(errorDistribution).toEqual({ timeout: 3, 'connection ended by an earlier timeout': 1 })
   })
 })
 
@@ -341,30 +492,34 @@ describe('sluice bench against a server that fails', () => {
   })
 })
 
-describe('Ctrl-C', () => {
-  it('ends a run with its report and code 130', async () => {
-    let press = () => {}
+describe.each([
+  ['Ctrl-C', 'SIGINT', 130],
+  ['SIGTERM', 'SIGTERM', 143],
+] as const)('%s', (_, signal, exitCode) => {
+  it.each(['1', '8'])(`ends a run with its report and code ${exitCode}, --pipeline %s`, async (depth) => {
+    let send = () => {}
     const { url } = await serveRaw((socket, nth) => {
       socket.write(hello)
-      if (nth === 100) press()
+      if (nth === 100) send()
     })
-    const { code, stdout, stderr } = await sluice(['bench', url, '-z', '1m'], (kill) => {
-      press = () => kill('SIGINT')
+    const args = ['bench', url, '-z', '1m', '--pipeline', depth]
+    const { code, stdout, stderr } = await sluice(args, (kill) => {
+      send = () => kill(signal)
     })
-    expect([code, stderr]).toEqual([130, ''])
+    expect([code, stderr]).toEqual([exitCode, ''])
     expect(stdout).toMatch(/^Summary \(interrupted\):\n {2}Success rate: 100\.00%\n/)
     expect(stdout).toMatch(/\[200\] \d{2,} responses/)
   })
 
-  it('ends a run that is still connecting', async () => {
-    let press = () => {}
+  it(`ends a run that is still connecting, with code ${exitCode}`, async () => {
+    let send = () => {}
     const silent = await listen(
-      createTcp(() => press()),
+      createTcp(() => send()),
       'https',
     )
     const ended = await sluice(['bench', silent.url], (kill) => {
-      press = () => kill('SIGINT')
+      send = () => kill(signal)
     })
-    expect(ended).toEqual({ code: 130, stdout: '', stderr: '' })
+    expect(ended).toEqual({ code: exitCode, stdout: '', stderr: '' })
   })
 })

@@ -1,0 +1,108 @@
+import { STATUS_CODES } from 'node:http'
+import type { Connection } from '../net/connection.js'
+import type { DateHeader } from './date-header.js'
+import { BodySender } from './body-sender.js'
+import type { BodySource, HttpResponse } from './response.js'
+import type { ResponseHeaders } from './response-headers.js'
+
+/** What a response depends on, of the request it answers. */
+export interface Asked {
+  readonly method: string
+  readonly minorVersion: number
+  /** Whether the connection stays open behind the response. */
+  keepAlive: boolean
+}
+
+/** Lines for the lengths that most bodies have. */
+const lengthLines = Array.from({ length: 1024 }, (_, length) => `Content-Length: ${length}\r\n\r\n`)
+/** Fields that the server writes itself. */
+const own = ['Connection', 'Keep-Alive', 'Transfer-Encoding', 'Upgrade'] as const
+
+/**
+ * Writes a response in HTTP/1.1: all of it, or its head, when the body is one that is still to be produced, whose sender
+ * is returned. `req.keepAlive` says whether the connection stays open, and is set to what the response makes of it.
+ */
+export function writeResponse(
+  out: Connection,
+  req: Asked,
+  response: HttpResponse,
+  date: DateHeader,
+): BodySender | undefined {
+  const { body, contentType } = response
+  const isPlain =
+    response.status === 200 &&
+    response.fields === undefined &&
+    contentType !== undefined &&
+    typeof body === 'string' &&
+    req.keepAlive &&
+    req.minorVersion === 1 &&
+    req.method !== 'HEAD'
+  if (!isPlain) return writeAny(out, req, response, date)
+  const { length } = body
+  if (isAscii(body)) {
+    out.write(date.opening(contentType) + (lengthLines[length] ?? lengthLine(length)) + body)
+    return undefined
+  }
+  const encoded = Buffer.from(body, 'utf8')
+  out.write(date.opening(contentType) + lengthLine(encoded.length))
+  out.writeBytes(encoded)
+  return undefined
+}
+
+function writeAny(
+  out: Connection,
+  req: Asked,
+  response: HttpResponse,
+  date: DateHeader,
+): BodySender | undefined {
+  const { status, headers } = response
+  const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
+  if (hasOption(headers, 'close')) req.keepAlive = false
+  for (const name of own) headers.delete(name)
+  const isBodiless = status === 204 || status === 304
+  const isFixed = body === undefined || body instanceof Uint8Array
+  const declared = isFixed ? undefined : declaredLength(headers)
+  const isChunked = !isFixed && !isBodiless && declared === undefined && req.minorVersion === 1
+  // Without a length and chunks, the end of the connection is the end of the body.
+  if (!isFixed && declared === undefined && !isChunked) req.keepAlive = false
+
+  let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers.has('date') ? '' : date.line}`
+  if (status === 204) headers.delete('content-length')
+  else if (isFixed && !isBodiless && !(req.method === 'HEAD' && headers.has('content-length'))) {
+    headers.delete('content-length')
+    lines += `Content-Length: ${body?.length ?? 0}\r\n`
+  } else if (isChunked) lines += 'Transfer-Encoding: chunked\r\n'
+  if (!req.keepAlive) lines += 'Connection: close\r\n'
+  else if (req.minorVersion === 0) lines += 'Connection: keep-alive\r\n'
+  out.write(`${lines}${headers.lines}\r\n`)
+
+  if (isBodiless || req.method === 'HEAD' || body === undefined) return undefined
+  if (isFixed) {
+    out.writeBytes(body)
+    return undefined
+  }
+  return new BodySender(out, body as BodySource, isChunked, declared)
+}
+
+function hasOption(headers: ResponseHeaders, option: string): boolean {
+  const options = headers.get('connection') ?? ''
+  return options.toLowerCase().split(',').some((each) => each.trim() === option)
+}
+
+/** The length that the handler promises for a body that is produced while it is sent. */
+function declaredLength(headers: ResponseHeaders): number | undefined {
+  const value = headers.get('content-length')
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
+}
+
+function lengthLine(length: number): string {
+  return `Content-Length: ${length}\r\n\r\n`
+}
+
+/** Short texts are looked at here: a call into the host costs as much as 64 letters. */
+function isAscii(text: string): boolean {
+  const { length } = text
+  if (length > 64) return Buffer.byteLength(text) === length
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 127) return false
+  return true
+}

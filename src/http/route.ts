@@ -1,0 +1,46 @@
+import type { GoFunction } from '../runtime/origin.js'
+import type { Handler, Middleware } from './handler.js'
+import { nextOf } from './onward.js'
+
+/** What answers a request: a handler with the middleware before it. Made once for each route, not for each request. */
+export interface Route {
+  readonly handler: Handler
+  /** Calling `handler` gives a routine and runs nothing yet. False for plain and async functions. */
+  readonly isGenerator: boolean
+  /** The user's function that stands first: whose name a dump shows. */
+  readonly fn: GoFunction
+  /** Who it is, for errors: `the handler of GET /orders/:id`. */
+  readonly label: string
+}
+
+/** A handler behind its middleware, the first of them outermost. `name` is of the form `GET /orders/:id`. */
+export function routeOf(middleware: readonly Middleware[], handler: Handler, name: string): Route {
+  const last: Route = {
+    handler,
+    isGenerator: isGeneratorFunction(handler),
+    fn: handler,
+    label: `the handler of ${name}`,
+  }
+  return middleware.reduceRight((behind, each) => before(each, behind, name), last)
+}
+
+function before(middleware: Middleware, behind: Route, name: string): Route {
+  return {
+    handler: (req) => middleware(req, nextOf(behind, req)),
+    isGenerator: isGeneratorFunction(middleware),
+    fn: middleware,
+    label: `the middleware ${middleware.name === '' ? '(without a name)' : middleware.name} of ${name}`,
+  }
+}
+
+const generatorFunction: unknown = function* () {}.constructor
+
+function isGeneratorFunction(fn: GoFunction): boolean {
+  // A generator function of another realm (node:vm) has another constructor.
+  return fn.constructor === generatorFunction || kindOf(fn) === '[object GeneratorFunction]'
+}
+
+/** `[object Function]`, `[object AsyncFunction]`, `[object GeneratorFunction]`, `[object AsyncGeneratorFunction]`. */
+export function kindOf(fn: unknown): string {
+  return Object.prototype.toString.call(fn)
+}

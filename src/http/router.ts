@@ -1,0 +1,303 @@
+import type { GoFunction } from '../runtime/origin.js'
+import type { Handler, Middleware } from './handler.js'
+import { settle, type Settled } from './onward.js'
+import type { HttpRequest } from './request.js'
+import { kindOf, type Route } from './route.js'
+import { placeOf, RouteError } from './route-error.js'
+import { type PathParams, RoutePattern } from './route-pattern.js'
+import { type Answers, RouteTable, type Under } from './route-table.js'
+
+/** A middleware that says what it makes of the body: what `req.valid` is for the handler after it. */
+export interface Validates<V> extends Middleware {
+  /** Never there at run time. */
+  readonly valid?: V
+}
+
+/** What the last middleware that makes something of the body makes. */
+type ValidOf<M extends readonly unknown[]> = M extends readonly [...infer Before, infer Last]
+  ? Last extends Validates<infer V>
+    ? unknown extends V
+      ? ValidOf<Before>
+      : V
+    : ValidOf<Before>
+  : unknown
+
+/** Middleware and the handler behind them. */
+type Stack<P, M extends readonly Middleware[]> = readonly [
+  ...middleware: M,
+  handler: Handler<HttpRequest<P, ValidOf<M>>>,
+]
+
+/** What has been said to a router. */
+type Step =
+  | { readonly kind: 'use'; readonly prefix: RoutePattern; readonly middleware: Middleware }
+  | { readonly kind: 'mount'; readonly prefix: RoutePattern; readonly router: Router<never> }
+  | {
+      readonly kind: 'route'
+      readonly method: string | undefined
+      readonly pattern: RoutePattern
+      readonly middleware: readonly Middleware[]
+      readonly handler: Handler
+    }
+
+/** A route by which another one is a duplicate. */
+interface Claim {
+  /** `undefined` for all. */
+  readonly method: string | undefined
+  readonly pattern: RoutePattern
+  readonly place: string
+}
+
+interface Parent {
+  readonly router: Router<never>
+  readonly prefix: RoutePattern
+}
+
+/**
+ * Makes a router: what `serve` serves. One that is to be mounted under a prefix with parameters says which:
+ * `router<{ shop: string }>()`.
+ *
+ * ```ts
+ * const app = router()
+ * app.use(log)
+ * app.get('/orders/:id', function* (req) {
+ *   return json(yield* orders.find(req.params.id))
+ * })
+ * app.use('/shops/:shop', shop)
+ * ```
+ */
+export function router<Above = unknown>(): Router<Above> {
+  return new Router()
+}
+
+/**
+ * Finds the handler of a request by its method and its path.
+ *
+ * A path is made of segments: literals, parameters (`:id`: one segment, not empty) and at the end a wildcard (`*`: the
+ * rest, which may be empty). A literal goes before a parameter and that before a wildcard, whatever was registered
+ * first. Paths are compared as they are sent: case, trailing slashes, doubled slashes and percent-encoding of literals
+ * matter (`/a%62` is not `/ab`). Parameters are decoded; see `decodeParams` for what they may hold.
+ *
+ * A path that is there for other methods is answered with 405 and `Allow`, one that is not there with 404, a method
+ * that does not exist with 501. A GET route answers HEAD as well, and OPTIONS is answered with 204 and `Allow`, where no
+ * route says otherwise.
+ *
+ * All registration throws `RouteError` for what cannot be: a malformed path, a route that is there already, a handler
+ * that is no function.
+ */
+export class Router<in Above = unknown> {
+  private readonly steps: Step[]
+  private readonly claims: Map<string, Claim>
+  private readonly parents: Parent[]
+  private missing: Handler | undefined
+  private table: RouteTable | undefined
+
+  constructor() {
+    this.steps = []
+    this.claims = new Map()
+    this.parents = []
+    this.missing = undefined
+    this.table = undefined
+  }
+
+  get<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['GET'], path, stack, this.get)
+  }
+
+  post<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['POST'], path, stack, this.post)
+  }
+
+  put<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['PUT'], path, stack, this.put)
+  }
+
+  patch<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['PATCH'], path, stack, this.patch)
+  }
+
+  delete<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['DELETE'], path, stack, this.delete)
+  }
+
+  head<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['HEAD'], path, stack, this.head)
+  }
+
+  options<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add(['OPTIONS'], path, stack, this.options)
+  }
+
+  /** A route for each method that no other route of this path answers. */
+  all<P extends string, const M extends readonly Middleware[]>(
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    return this.add([undefined], path, stack, this.all)
+  }
+
+  /** A route for several methods, or for one that has no function here: `app.method(['REPORT'], '/calendar', …)`. */
+  method<P extends string, const M extends readonly Middleware[]>(
+    methods: readonly string[],
+    path: P,
+    ...stack: Stack<PathParams<P> & Above, M>
+  ): this {
+    for (const method of methods) checkMethod(method, path)
+    return this.add(methods, path, stack, this.method)
+  }
+
+  /**
+   * Puts middleware before the routes that are registered after it, as Gin and Hono do, and before what answers where
+   * there is no route (404, 405, OPTIONS). Under a prefix, only before what lies there.
+   *
+   * A router under a prefix adds its routes, at this place. They share the table of this router: what it does not have may
+   * be a route of another one. Its middleware stand before its own routes, after those of this router.
+   */
+  use(...layers: readonly (Middleware | Router<Above>)[]): this
+  use<P extends string>(
+    prefix: P,
+    ...layers: readonly (Middleware | Router<PathParams<P> & Above>)[]
+  ): this
+  use(...args: readonly (string | Middleware | Router<Above>)[]): this {
+    const [first] = args
+    const prefix = RoutePattern.parsePrefix(typeof first === 'string' ? first : '/')
+    for (const layer of typeof first === 'string' ? args.slice(1) : args) {
+      if (layer instanceof Router) this.mount(prefix, layer)
+      else {
+        checkFunction(layer, `the middleware of ${prefix}`)
+        this.steps.push({ kind: 'use', prefix, middleware: layer })
+      }
+    }
+    this.changed()
+    return this
+  }
+
+  /** Answers where no route is. Of a mounted router: for the paths under its prefix. */
+  notFound(handler: Handler): this {
+    checkFunction(handler, 'the handler of notFound()')
+    if (this.missing !== undefined) throw new RouteError('this router has a notFound() handler already')
+    this.missing = handler
+    this.changed()
+    return this
+  }
+
+  /** Who answers this request; sets its parameters. Never throws. */
+  route(req: HttpRequest): Route {
+    this.table ??= this.compile()
+    return this.table.route(req)
+  }
+
+  /** Has a request answered: a response, or a routine or promise that gives one. */
+  handle(req: HttpRequest): Settled {
+    const route = this.route(req)
+    return settle(route.handler(req), route)
+  }
+
+  private add(
+    methods: readonly (string | undefined)[],
+    path: string,
+    stack: readonly unknown[],
+    above: GoFunction,
+  ): this {
+    const pattern = RoutePattern.parse(path)
+    const place = placeOf(above)
+    if (stack.length === 0) throw new RouteError(`the route ${path} has no handler`)
+    for (const each of stack) checkFunction(each, `the handler of ${path}`)
+    // The types of the public functions have seen to the rest.
+    const middleware = stack.slice(0, -1) as Middleware[]
+    const handler = stack.at(-1) as Handler
+    for (const method of methods) {
+      this.claim({ method, pattern, place })
+      this.steps.push({ kind: 'route', method, pattern, middleware, handler })
+    }
+    this.changed()
+    return this
+  }
+
+  private mount(prefix: RoutePattern, router: Router<never>): void {
+    if (router.holds(this)) throw new RouteError(`a router cannot be mounted in itself, at ${prefix}`)
+    for (const claim of router.claims.values()) this.claim({ ...claim, pattern: prefix.join(claim.pattern) })
+    router.parents.push({ router: this, prefix })
+    this.steps.push({ kind: 'mount', prefix, router })
+  }
+
+  private holds(other: Router<never>): boolean {
+    return other === this || this.steps.some((step) => step.kind === 'mount' && step.router.holds(other))
+  }
+
+  /** Takes a place for a route, in this router and in those it is mounted in. */
+  private claim({ method, pattern, place }: Claim): void {
+    const name = `${method ?? 'ALL'} ${pattern}`
+    if (new Set(pattern.names).size < pattern.names.length)
+      throw new RouteError(`${name} (${place}) has a parameter twice: rename one`)
+    const key = `${method ?? 'ALL'} ${pattern.shape}`
+    const known = this.claims.get(key)
+    if (known !== undefined)
+      throw new RouteError(`${name} (${place}) is there already: ${known.pattern} (${known.place})`)
+    for (const { router, prefix } of this.parents) router.claim({ method, pattern: prefix.join(pattern), place })
+    this.claims.set(key, { method, pattern, place })
+  }
+
+  private changed(): void {
+    this.table = undefined
+    for (const { router } of this.parents) router.changed()
+  }
+
+  private compile(): RouteTable {
+    const answers: Answers = { entries: [], middleware: [], missing: [] }
+    this.collect(RoutePattern.root, [], answers)
+    return new RouteTable(answers)
+  }
+
+  /** Adds what this router has, as it lies under `prefix` and behind the middleware `above` it. */
+  private collect(prefix: RoutePattern, above: readonly Under<Middleware>[], answers: Answers): void {
+    const before = [...above]
+    for (const step of this.steps) {
+      if (step.kind === 'mount') step.router.collect(prefix.join(step.prefix), before, answers)
+      else if (step.kind === 'use') {
+        const under = { prefix: prefix.join(step.prefix), fn: step.middleware }
+        before.push(under)
+        answers.middleware.push(under)
+      } else {
+        const pattern = prefix.join(step.pattern)
+        const middleware = [...before.flatMap(({ prefix, fn }) => prefix.guard(pattern, fn)), ...step.middleware]
+        answers.entries.push({ method: step.method, pattern, middleware, handler: step.handler })
+      }
+    }
+    // Those of inner routers are there already, and go before.
+    if (this.missing !== undefined) answers.missing.push({ prefix, fn: this.missing })
+  }
+}
+
+function checkMethod(method: string, path: string): void {
+  if (/^[A-Z][A-Z0-9-]*$/.test(method)) return
+  throw new RouteError(`${JSON.stringify(method)} of the route ${path} is no method: methods are in capitals`)
+}
+
+function checkFunction(fn: unknown, what: string): void {
+  if (typeof fn !== 'function')
+    throw new RouteError(`${what} is ${fn === null ? 'null' : typeof fn}: it has to be a function`)
+  if (kindOf(fn) === '[object AsyncGeneratorFunction]')
+    throw new RouteError(`${what} is an async generator function: it has to be a generator or an async function`)
+}
