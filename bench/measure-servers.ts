@@ -88,20 +88,21 @@ function idlerOf({ server, busy }: Lane): string[] {
 /** A peer that fails is left out of this case; that we fail is not to be passed over. */
 async function runLane(lane: Lane, bench: ServerCase, smoke: boolean): Promise<boolean> {
   const { server, isOurs, figures, busy } = lane
-  const process = new PinnedProcess(serverCore, server.command)
+  const running = new PinnedProcess(serverCore, server.command)
   try {
-    const port = Number(await process.line())
+    const port = Number(await running.line())
     await (bench.id === 'orders' ? checkOrders(port) : checkGreeting(port))
-    figures.push(await figureOf({ process, port, busy }, bench, smoke))
+    figures.push(await figureOf({ running, port, busy }, bench, smoke))
     return true
   } catch (error) {
-    if (isOurs) throw error
-    console.error(
-      `\nbench: ${server.name} failed at '${bench.name}' and is left out: ${(error as Error).message}`,
-    )
+    const what = `${server.name} failed at '${bench.name}'`
+    const { message } = error as Error
+    const why = message.includes(running.complaints) ? message : `${message}\n${running.complaints}`
+    if (isOurs) throw new Error(`${what}: ${why}`)
+    console.error(`\nbench: ${what} and is left out: ${why}`)
     return false
   } finally {
-    await process.stop()
+    await running.stop()
   }
 }
 
@@ -129,19 +130,19 @@ async function checkOrders(port: number): Promise<void> {
 }
 
 interface Asked {
-  readonly process: PinnedProcess
+  readonly running: PinnedProcess
   readonly port: number
   readonly busy: number[]
 }
 
-async function figureOf({ process, port, busy }: Asked, bench: ServerCase, smoke: boolean): Promise<number> {
-  if (bench.id === 'idle') return await idleBytes(process, port, smoke ? smokeConnections : bench.connections)
+async function figureOf({ running, port, busy }: Asked, bench: ServerCase, smoke: boolean): Promise<number> {
+  if (bench.id === 'idle') return await idleBytes(running, port, smoke ? smokeConnections : bench.connections)
   if (smoke) return await wrk(port, bench, 150)
   await wrk(port, bench, warmUpMs)
   const startedMs = performance.now()
-  const ranBeforeMs = process.ranMs()
+  const ranBeforeMs = running.ranMs()
   const requestsPerSecond = await wrk(port, bench, measuredMs)
-  busy.push((process.ranMs() - ranBeforeMs) / (performance.now() - startedMs))
+  busy.push((running.ranMs() - ranBeforeMs) / (performance.now() - startedMs))
   return requestsPerSecond
 }
 

@@ -57,14 +57,19 @@ export class PinnedProcess {
   /** The next line that it prints. */
   async line(withinMs = 10_000): Promise<string> {
     const deadline = setTimeout(() => {
-      this.#complaints += `it said nothing for ${withinMs} ms`
+      this.#complaints += `\nit said nothing for ${withinMs} ms`
       this.#child.kill('SIGKILL')
     }, withinMs)
     const { value, done } = await this.#lines.next()
     clearTimeout(deadline)
     if (done !== true) return value
     await this.#ended
-    throw new Error(`${this.#child.spawnargs.join(' ')} ended: ${this.#complaints.trim()}`)
+    throw new Error(`${this.#child.spawnargs.join(' ')} ended: ${this.complaints}`)
+  }
+
+  /** The end of what it wrote to standard error. */
+  get complaints(): string {
+    return this.#complaints.trim()
   }
 
   signal(name: 'SIGINT' | 'SIGUSR2'): void {

@@ -13,8 +13,11 @@ export function accepted(id: string, { item, quantity }: Order) {
   return { id, item, quantity, total: quantity * 250 }
 }
 
-/** Says where the server listens. On SIGUSR2 it collects garbage and says so: its memory is about to be read. */
-export function announce(port: number): void {
+/**
+ * Says where the server listens. On SIGUSR2 it collects garbage and says so: its memory is about to be read.
+ * A server that listens on the path of a socket would have no port; none does.
+ */
+export function announce(port: number | undefined): void {
   process.on('SIGUSR2', () => {
     globalThis.gc?.()
     globalThis.gc?.()

@@ -1,57 +1,42 @@
-import { isDisturbed } from 'node:stream'
-
-/** Bytes as `text()` of fetch reads them: UTF-8, what is malformed replaced, without a byte order mark. */
-export function decodeText(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
-}
-
-/** The methods with which a Request or a Response is read. */
-export interface Readable {
-  readonly body: ReadableStream<Uint8Array> | null
-  readonly bodyUsed: boolean
-  text(): Promise<string>
-  json(): Promise<unknown>
-  bytes(): Promise<Uint8Array>
-  arrayBuffer(): Promise<ArrayBuffer>
-  blob(): Promise<Blob>
-  formData(): Promise<FormData>
-}
+import { Readable } from 'node:stream'
+import { platform } from './fetch-platform.js'
 
 /** Where the bytes of a body come from. */
 export interface BodyContent {
+  /** There is no body, which is not the same as an empty one. */
+  readonly isNull: boolean
+  /** The stream that it is; `undefined` for what is known otherwise. */
+  readonly given: ReadableStream<Uint8Array> | undefined
+  /** The Content-Type: how a form is written, and what a blob is; empty where nobody says. */
+  readonly type: string
   /** All of it, at once. */
   load(): Promise<Uint8Array>
-  /** The same as a stream; `null` where there is no body. */
-  open(): ReadableStream<Uint8Array> | null
-  /** The Content-Type: how a form is written, and what a blob is. */
-  type(): string
+  /** The same as a stream. Nothing is fetched before the stream is read. */
+  open(): ReadableStream<Uint8Array>
 }
 
 /**
- * The body of a light Request or Response, which is read once: as a whole from where it comes, without a stream, or as a
- * stream, which is made when somebody asks for it and from then on is what the body is.
+ * The body of a light Request or Response. It is read once: as a whole from where it comes, without a stream, or as a
+ * stream, which is made when somebody asks for it.
  */
-export class LightBody implements Readable {
-  private stream: ReadableStream<Uint8Array> | null | undefined
+export class LightBody {
+  private content: BodyContent
+  private stream: ReadableStream<Uint8Array> | undefined
   private isRead: boolean
 
-  /** @param platform the class that reads forms and blobs. */
-  constructor(
-    private readonly content: BodyContent,
-    private readonly platform: typeof Response,
-  ) {
-    this.stream = undefined
+  constructor(content: BodyContent) {
+    this.content = content
+    this.stream = content.given
     this.isRead = false
   }
 
   get body(): ReadableStream<Uint8Array> | null {
-    if (this.stream === undefined) this.stream = this.isRead ? usedUp() : this.content.open()
+    if (this.content.isNull) return null
+    this.stream ??= this.isRead ? usedUp() : this.content.open()
     return this.stream
   }
 
   get bodyUsed(): boolean {
-    if (this.stream === null) return false
     return this.isRead || (this.stream !== undefined && isDisturbed(this.stream))
   }
 
@@ -72,58 +57,108 @@ export class LightBody implements Readable {
   }
 
   async blob(): Promise<Blob> {
-    return this.over(await this.read()).blob()
+    return this.asResponse(await this.read()).blob()
   }
 
   async formData(): Promise<FormData> {
-    return this.over(await this.read()).formData()
+    return this.asResponse(await this.read()).formData()
   }
 
-  /** Two streams of what is the body now; this one keeps the first. @throws TypeError if it has been read. */
+  /** @throws TypeError if it has been read, or somebody is about to. */
+  checkUsable(): void {
+    if (this.bodyUsed || this.stream?.locked === true)
+      throw new TypeError('Body is unusable: Body has already been read')
+  }
+
+  /** Splits it in two: the stream that this one goes on with, and another. @throws TypeError if it has been read. */
   tee(): ReadableStream<Uint8Array> | null {
+    this.checkUsable()
     const { body } = this
     if (body === null) return null
-    if (this.bodyUsed || body.locked) throw unusable()
     const [mine, other] = body.tee()
     this.stream = mine
+    this.content = new GivenStream(mine, this.content)
     return other
   }
 
-  private read(): Promise<Uint8Array> {
-    const { stream } = this
-    if (stream === null) return Promise.resolve(new Uint8Array(0))
-    if (stream === undefined) {
-      if (this.isRead) throw unusable()
-      this.isRead = true
-      return this.content.load()
-    }
-    if (this.isRead || stream.locked || isDisturbed(stream)) throw unusable()
-    return new this.platform(stream).arrayBuffer().then((buffer) => new Uint8Array(buffer))
+  /**
+   * Takes all of it, for somebody who knows what the content is.
+   * @returns the stream that has to be read for it, if there is no other way.
+   * @throws TypeError if it has been read.
+   */
+  take(): ReadableStream<Uint8Array> | undefined {
+    this.checkUsable()
+    const { given } = this.content
+    if (given !== undefined) return given
+    this.isRead = !this.content.isNull
+    this.stream?.getReader() // nobody else may read it now
+    return undefined
   }
 
-  private over(bytes: Uint8Array): Response {
-    const type = this.content.type()
-    return new this.platform(bytes, type === '' ? {} : { headers: { 'content-type': type } })
+  private async read(): Promise<Uint8Array> {
+    this.take()
+    return this.content.load()
+  }
+
+  private asResponse(bytes: Uint8Array): Response {
+    const { type } = this.content
+    return new (platform().Response)(bytes, type === '' ? {} : { headers: { 'content-type': type } })
   }
 }
 
-/** A stream of one piece. */
-export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    pull(controller) {
-      if (bytes.length > 0) controller.enqueue(bytes)
-      controller.close()
+/** A body that somebody gives as a stream. */
+export class GivenStream implements BodyContent {
+  readonly isNull = false
+
+  constructor(
+    readonly given: ReadableStream<Uint8Array>,
+    private readonly typed: { readonly type: string },
+  ) {}
+
+  get type(): string {
+    return this.typed.type
+  }
+
+  async load(): Promise<Uint8Array> {
+    return new Uint8Array(await new (platform().Response)(this.given).arrayBuffer())
+  }
+
+  open(): ReadableStream<Uint8Array> {
+    return this.given
+  }
+}
+
+/** Somebody has read some of it, or canceled it. */
+export function isDisturbed(stream: ReadableStream): boolean {
+  // Node's types leave out that it takes these streams as well: https://nodejs.org/api/stream.html
+  return Readable.isDisturbed(stream as unknown as Readable)
+}
+
+/** Bytes as `text()` reads them: UTF-8, what is malformed replaced, without a byte order mark. */
+function decodeText(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+}
+
+/** A stream that fetches a piece when it is asked for one; `undefined` ends it. */
+export function pulledStream(
+  pull: () => PromiseLike<Uint8Array | undefined> | Uint8Array | undefined,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = await pull()
+        if (piece === undefined) controller.close()
+        else controller.enqueue(piece)
+      },
     },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }
 
 /** What is left of a body that has been read: a stream that has ended, and is held. */
 function usedUp(): ReadableStream<Uint8Array> {
-  const stream = streamOf(new Uint8Array(0))
-  stream.getReader()
+  const stream = pulledStream(() => undefined)
+  void stream.getReader().cancel()
   return stream
-}
-
-export function unusable(): TypeError {
-  return new TypeError('Body is unusable: Body has already been read')
 }

@@ -6,6 +6,8 @@ const blankEnds = /^[\t\n\r ]+|[\t\n\r ]+$/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a value must not hold.
 const notInValues = /[\0\n\r\u0100-\uffff]/
 
+/** What `new Headers` takes. */
+export type HeadersSource = ConstructorParameters<typeof Headers>[0]
 type Pair = [name: string, value: string]
 
 /**
@@ -28,13 +30,13 @@ export class LightHeaders {
   }
 
   /** A copy of what a program gives as headers. */
-  static of(init: HeadersInit | LightHeaders | undefined): LightHeaders {
+  static of(init: HeadersSource | LightHeaders): LightHeaders {
     const headers = new LightHeaders()
     if (init === undefined) return headers
     if (typeof init !== 'object' || init === null) throw notHeaders()
     if (#list in init) headers.#list = init.#own().slice()
-    else if (Symbol.iterator in init) for (const pair of init) headers.#appendPair(pair)
-    else for (const name of Object.keys(init)) headers.append(name, init[name] as string)
+    else if (Symbol.iterator in init) for (const pair of init as Iterable<unknown>) headers.#appendPair(pair)
+    else for (const [name, value] of Object.entries(init)) headers.append(name, value as string)
     return headers
   }
 
@@ -148,9 +150,9 @@ export class LightHeaders {
     return this.#sorted
   }
 
-  #appendPair(pair: Iterable<string>): void {
+  #appendPair(pair: unknown): void {
     if (typeof pair !== 'object' || pair === null || !(Symbol.iterator in pair)) throw notHeaders()
-    const [name, value, ...more] = pair
+    const [name, value, ...more] = pair as Iterable<string>
     if (name === undefined || value === undefined || more.length > 0) throw notHeaders()
     this.append(name, value)
   }

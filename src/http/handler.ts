@@ -6,10 +6,10 @@ import type { HttpResponse } from './response.js'
 export type Reply = Routine<HttpResponse> | PromiseLike<HttpResponse> | HttpResponse | Onward
 
 /** Answers requests: a generator function (a goroutine), an async function or a plain one. */
-export type Handler<R extends HttpRequest = HttpRequest> = (req: R) => Reply
+export type Handler<R extends HttpRequest<unknown> = HttpRequest> = (req: R) => Reply
 
 /** Stands before handlers: answers itself, or passes on with `next()` and may change the response that comes back. */
-export type Middleware<R extends HttpRequest = HttpRequest> = (req: R, next: Next) => Reply
+export type Middleware<R extends HttpRequest<unknown> = HttpRequest> = (req: R, next: Next) => Reply
 
 /** Passes the request on to what stands behind a middleware. */
 export type Next = () => Onward

@@ -10,7 +10,8 @@ import type { Handler } from './handler.js'
 import type { HttpRequest } from './request.js'
 import { bytes, empty, HttpResponse, json, stream, text } from './response.js'
 import { routeOf } from './route.js'
-import { type Server, serve, type ServeOptions } from './server.js'
+import { serve } from './serve.js'
+import type { Server, ServeOptions } from './server.js'
 
 const servers: Server[] = []
 const clients: RawClient[] = []
@@ -30,7 +31,9 @@ async function serving(
   handlers: Record<string, Handler>,
   options: ServeOptions = {},
 ): Promise<{ server: Server; client: RawClient; port: number }> {
-  const routes = new Map(Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]))
+  const routes = new Map(
+    Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]),
+  )
   const missing = routeOf([], () => empty(404), 'nothing')
   const app = { route: (req: HttpRequest) => routes.get(req.path) ?? missing }
   const server = serve(app, {
@@ -88,7 +91,9 @@ describe('an HTTP/1.1 connection', () => {
     client.send(get('/'))
     const [first] = await client.responses(1)
     expect(first).toMatchObject({ status: 200, body: 'hello' })
-    expect(first?.head).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; charset=utf-8\r\nDate: \w{3}, /)
+    expect(first?.head).toMatch(
+      /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; charset=utf-8\r\nDate: \w{3}, /,
+    )
     client.send(get('/'))
     expect(await client.responses(1)).toMatchObject([{ status: 200, body: 'hello' }])
   })
@@ -107,15 +112,19 @@ describe('an HTTP/1.1 connection', () => {
 
   it('handles pipelined safe requests at the same time, and waits before and behind an unsafe one', async () => {
     const log: string[] = []
-    const logged =
-      (name: string): Handler =>
+    const logged = (name: string): Handler =>
       function* () {
         log.push(`${name} begins`)
         yield* sleep(5)
         log.push(`${name} ends`)
         return text(name)
       }
-    const { client } = await serving({ '/a': logged('a'), '/b': logged('b'), '/c': logged('c'), '/d': logged('d') })
+    const { client } = await serving({
+      '/a': logged('a'),
+      '/b': logged('b'),
+      '/c': logged('c'),
+      '/d': logged('d'),
+    })
     client.send(get('/a') + get('/b') + post('/c', 'x') + get('/d'))
     expect((await client.responses(4)).map(({ body }) => body)).toEqual(['a', 'b', 'c', 'd'])
     expect(log).toEqual([
@@ -179,7 +188,9 @@ describe('an HTTP/1.1 connection', () => {
       '/204': () => empty(),
       '/304': () => new HttpResponse(304, 'ignored', { ETag: '"1"' }),
     })
-    client.send(`HEAD / HTTP/1.1\r\nHost: a\r\n\r\n${get('/204')}${get('/304')}${get('/', 'Connection: close')}`)
+    client.send(
+      `HEAD / HTTP/1.1\r\nHost: a\r\n\r\n${get('/204')}${get('/304')}${get('/', 'Connection: close')}`,
+    )
     const all = await client.closed()
     expect(all.split('HTTP/1.1 ').map((each) => each.slice(0, 3))).toEqual(['', '200', '204', '304', '200'])
     expect(all.match(/Content-Length: \d+/g)).toEqual(['Content-Length: 5', 'Content-Length: 5'])
@@ -233,7 +244,9 @@ describe('a request body', () => {
 
   it('is refused with 413 once more chunks come than it may have', async () => {
     const { client } = await serving({ '/': echo }, { limits: { bodyBytes: 10 } })
-    client.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n')
+    client.send(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n',
+    )
     expect((await client.responses(1))[0]?.status).toBe(413)
   })
 
@@ -267,7 +280,8 @@ describe('a request body', () => {
       {
         '/': function* (req) {
           yield* read.recv()
-          for (let piece; (piece = yield* req.body.recv()) !== undefined; ) sizes.push(piece.length)
+          for (let piece = yield* req.body.recv(); piece !== undefined; piece = yield* req.body.recv())
+            sizes.push(piece.length)
           return text(String(sizes.reduce((sum, size) => sum + size, 0)))
         },
       },
@@ -296,7 +310,9 @@ describe('what a handler throws', () => {
     })
     client.send(get('/'))
     const [response] = await client.responses(1)
-    expect(response?.head).toMatch(/^HTTP\/1\.1 409 Conflict\r\n.*Retry-After: 1\r\nContent-Type: application\/problem\+json/s)
+    expect(response?.head).toMatch(
+      /^HTTP\/1\.1 409 Conflict\r\n.*Retry-After: 1\r\nContent-Type: application\/problem\+json/s,
+    )
     expect(JSON.parse(response?.body ?? '')).toMatchObject({ status: 409, detail: 'too late', order: 7 })
   })
 
@@ -315,14 +331,17 @@ describe('what a handler throws', () => {
         throw new Error('the password is 1234')
       },
     ],
-  ])('is a 500 without what it says when %s throws anything else, and is reported', async (_kind, handler) => {
-    const { client } = await serving({ '/': handler, '/ok': hello })
-    client.send(get('/') + get('/ok'))
-    const [first, second] = await client.responses(2)
-    expect([first?.status, second?.status]).toEqual([500, 200])
-    expect(first?.head + (first?.body ?? '')).not.toContain('1234')
-    expect(problems).toEqual([new Error('the password is 1234')])
-  })
+  ])(
+    'is a 500 without what it says when %s throws anything else, and is reported',
+    async (_kind, handler) => {
+      const { client } = await serving({ '/': handler, '/ok': hello })
+      client.send(get('/') + get('/ok'))
+      const [first, second] = await client.responses(2)
+      expect([first?.status, second?.status]).toEqual([500, 200])
+      expect(first?.head + (first?.body ?? '')).not.toContain('1234')
+      expect(problems).toEqual([new Error('the password is 1234')])
+    },
+  )
 
   it('is a 500 when it returns what is no response, and the report names the route', async () => {
     const { client } = await serving({ '/oops': (() => ({ ok: true })) as never })
@@ -395,7 +414,9 @@ describe('a streamed response', () => {
     })
     client.send(get('/') + get('/ok'))
     const all = await client.until('hello')
-    expect(all).toMatch(/Transfer-Encoding: chunked\r\n.*\r\n\r\n3\r\none\r\n4\r\ntwo2\r\n0\r\n\r\nHTTP\/1\.1 200/s)
+    expect(all).toMatch(
+      /Transfer-Encoding: chunked\r\n.*\r\n\r\n3\r\none\r\n4\r\ntwo2\r\n0\r\n\r\nHTTP\/1\.1 200/s,
+    )
   })
 
   it.each([
@@ -544,6 +565,17 @@ describe('a client that is slow', () => {
     client.send(get('/'))
     while (server.stats().timedOut === 0) await go(pause, 20)
     expect(server.stats()).toMatchObject({ timedOut: 1, connections: { open: 0 } })
+  })
+})
+
+describe('a connection beyond the most that there may be', () => {
+  it('is told so with 503', async () => {
+    const { client, port, server } = await serving({ '/': hello }, { connections: { maxConnections: 1 } })
+    client.send(get('/'))
+    await client.responses(1)
+    const other = await connected(port)
+    expect(await other.closed()).toMatch(/^HTTP\/1\.1 503 .*Retry-After: 1/s)
+    expect(server.stats().connections).toMatchObject({ open: 1, refused: 1 })
   })
 })
 

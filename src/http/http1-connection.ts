@@ -30,7 +30,7 @@ const quietMs = 300
 /** Where a connection belongs. */
 export interface House {
   /** It has ended, or speaks something else now. */
-  leave(connection: Http1Connection): void
+  leave(connection: Member): void
 }
 
 /**
@@ -164,7 +164,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
           this.hold(bytes, at)
           break
         }
-        at = this.begin(parser, bytes, at)
+        at = this.handle(parser, bytes, at)
         parser.reset()
       } else {
         if (parsed === INCOMPLETE) this.pending = at === 0 ? bytes : bytes.subarray(at)
@@ -193,7 +193,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   }
 
   /** A head is complete: its handler starts. @returns where what follows the head and its body begins. */
-  private begin(parser: RequestParser, bytes: Buffer, base: number): number {
+  private handle(parser: RequestParser, bytes: Buffer, base: number): number {
     const { service } = this
     let at = parser.end
     const hasBody = parser.isChunked || parser.contentLength > 0

@@ -14,9 +14,9 @@ const maxHeaderBytes = 16 * 1024
 /**
  * Takes a multipart body to pieces: bytes in, events out, at once. (RFC 2046, section 5.1)
  *
- * Dicer is that, wrapped in Node's streams. They are left out here, for they end a tick later or, where a body is malformed,
- * not at all; they hold slices of a buffer that is overwritten with the next chunk; and they need somebody who reads
- * everything. What it pushes into the stream of a part becomes an event, and the part's end is told to it there and then.
+ * Dicer is that, wrapped in Node's streams. They are left out here, for a stream ends a tick later or, where a body is
+ * malformed, not at all, and holds everything up until somebody reads it. What Dicer pushes into the stream of a part
+ * becomes an event, and the part's end is told to it there and then.
  */
 export class MultipartParser {
   /** What has been found and not been dealt with; whoever deals with an event takes it away. */
@@ -64,7 +64,7 @@ export class MultipartParser {
     }
   }
 
-  // What might have been the start of a boundary comes out of a buffer that Dicer uses again.
+  // What might have been the start of a boundary lies in a buffer of Dicer's own, and whoever gets it may change it.
   private lasting(bytes: Buffer): Uint8Array {
     return bytes.buffer === this.fed?.buffer ? bytes : Uint8Array.from(bytes)
   }

@@ -24,7 +24,7 @@ export type Settled = HttpResponse | Routine<HttpResponse> | PromiseLike<HttpRes
 
 /**
  * Tells what a handler has returned. A plain one may return what `next()` gave, a routine or an operation.
- * @throws TypeError naming the route for what is no reply.
+ * @throws MisuseError naming the route for what is no reply.
  */
 export function settle(reply: unknown, route: Route): Settled {
   if (reply instanceof HttpResponse) return reply
@@ -35,7 +35,7 @@ export function settle(reply: unknown, route: Route): Settled {
   throw noResponse(reply, route)
 }
 
-/** What a handler's routine or promise gave. @throws TypeError naming the route if that is no response. */
+/** What a handler's routine or promise gave. @throws MisuseError naming the route if that is no response. */
 export function asResponse(value: unknown, route: Route): HttpResponse {
   if (value instanceof HttpResponse) return value
   throw noResponse(value, route)
@@ -69,7 +69,7 @@ class Passing implements Onward, Iterator<Parked, HttpResponse, unknown> {
   [Symbol.iterator](): Iterator<Parked, HttpResponse, unknown> {
     const settled = this.start()
     if (settled instanceof HttpResponse) return answered(settled)
-    this.rest = isThenable(settled) ? wait(settled)[Symbol.iterator]() : settled
+    this.rest = isRoutine(settled) ? settled : wait(settled)[Symbol.iterator]()
     return this
   }
 
@@ -103,8 +103,8 @@ class Passing implements Onward, Iterator<Parked, HttpResponse, unknown> {
   private async run(): Promise<HttpResponse> {
     const { route } = this
     const settled = this.start()
-    if (!isRoutine(settled)) return asResponse(await settled, route)
-    return asResponse(await launch(scheduler(), settled, route.fn, this.then), route)
+    const response = isRoutine(settled) ? launch(scheduler(), settled, route.fn, this.then) : settled
+    return asResponse(await response, route)
   }
 }
 
@@ -113,15 +113,27 @@ function answered(response: HttpResponse): Iterator<Parked, HttpResponse, unknow
   return { next: () => result }
 }
 
-function noResponse(value: unknown, route: Route): TypeError {
-  return new TypeError(`${route.label} returned ${describe(value)}: return json(…), text(…), or what next() gives`)
+function noResponse(value: unknown, { label }: Route): MisuseError {
+  const remedy = label.includes('middleware')
+    ? 'return what next() gave, or a response'
+    : 'return json(…), text(…) or another response'
+  return new MisuseError(`${label} returned ${describe(value)}: ${remedy}`)
 }
-function describe(v: unknown) { return String(v) }
+
+function describe(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return `an object of ${value.constructor?.name ?? 'no class'}`
+}
 
 function calledTwice(behind: Route): MisuseError {
-  return new MisuseError(`next() was called twice before ${behind.label}: keep what it returned the first time`)
+  return new MisuseError(
+    `next() was called twice before ${behind.label}: keep what it returned the first time`,
+  )
 }
 
 function waitedTwice(route: Route): MisuseError {
-  return new MisuseError(`what next() returned was waited for twice before ${route.label}: it runs once; keep the response`)
+  return new MisuseError(
+    `what next() returned was waited for twice before ${route.label}: it runs once; keep the response`,
+  )
 }

@@ -244,7 +244,7 @@ export class RequestParser {
       i++
       state = VERSION
     }
-    if (state === VERSION && i + 8 < stop && isUsualVersion(bytes, i)) {
+    if (state === VERSION && i + 8 < stop && i - base === this.targetEnd + 1 && isUsualVersion(bytes, i)) {
       this.minorVersion = 1
       i += 9
       state = LINE_LF

@@ -21,7 +21,10 @@ export function decodeParams(
 function decodeParam(raw: string, name: string): string {
   const value = raw.includes('%') ? decode(raw, name) : raw
   if (mayClimb(value) && dotSegment.test(value))
-    throw new HttpError(400, `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`)
+    throw new HttpError(
+      400,
+      `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`,
+    )
   if (value.length > maxParamLength && name !== '*')
     throw new HttpError(414, `The ${nounOf(name)} of the path has more than ${maxParamLength} characters.`)
   return value

@@ -16,6 +16,9 @@ export type Coverage = 'all' | 'none' | 'some'
 
 /** A path as it is registered, in segments: literals, `:name` for a parameter, and `*` for all the rest. */
 export class RoutePattern {
+  /** What all paths are under. */
+  static readonly root = new RoutePattern([])
+
   private constructor(readonly segments: readonly string[]) {}
 
   /**
@@ -27,14 +30,10 @@ export class RoutePattern {
     if (typeof path !== 'string' || !path.startsWith('/'))
       throw new RouteError(`the path ${show(path)} has to begin with a slash`)
     const segments = path === '/' ? [] : path.slice(1).split('/')
-    const names = new Set<string>()
-    segments.forEach((segment, i) => {
-      checkSegment(segment, i === segments.length - 1, path)
-      const name = nameOf(segment)
-      if (name !== undefined && names.has(name)) throw new RouteError(`the path ${show(path)} has ${segment} twice`)
-      if (name !== undefined) names.add(name)
-    })
-    return new RoutePattern(segments.map((segment) => (nameOf(segment) === undefined ? encode(segment) : segment)))
+    for (const [i, segment] of segments.entries()) checkSegment(segment, i === segments.length - 1, path)
+    return new RoutePattern(
+      segments.map((segment) => (nameOf(segment) === undefined ? encode(segment) : segment)),
+    )
   }
 
   /** Reads what a middleware or a router stands under. @throws RouteError */
@@ -45,17 +44,18 @@ export class RoutePattern {
     return pattern.segments.at(-1) === '' ? new RoutePattern(pattern.segments.slice(0, -1)) : pattern
   }
 
-  /** This as the prefix of another one; `/` under `/orders` is `/orders`. @throws RouteError for a name that both have. */
+  /** `below` with this as its prefix; `/` under `/orders` is `/orders`. */
   join(below: RoutePattern): RoutePattern {
-    const twice = below.names.find((name) => this.names.includes(name))
-    if (twice !== undefined)
-      throw new RouteError(`${below} cannot be mounted at ${this}: both have the parameter ${twice}`)
     return new RoutePattern([...this.segments, ...below.segments])
   }
 
   /** The parameters, in their order. */
   get names(): string[] {
     return this.segments.map(nameOf).filter((name) => name !== undefined)
+  }
+
+  get isRoot(): boolean {
+    return this.segments.length === 0
   }
 
   /** The same for two patterns that match the same paths. */
@@ -102,7 +102,8 @@ function nameOf(segment: string): string | undefined {
 function checkSegment(segment: string, isLast: boolean, path: string): void {
   const where = `in the path ${show(path)}`
   if (segment === '' && !isLast) throw new RouteError(`there is an empty segment ${where}`)
-  if (segment === '.' || segment === '..') throw new RouteError(`no client sends the segment ${segment} ${where}`)
+  if (segment === '.' || segment === '..')
+    throw new RouteError(`no client sends the segment ${segment} ${where}`)
   if (segment === '*' && !isLast) throw new RouteError(`the wildcard * has to be the last segment ${where}`)
   if (segment === ':') throw new RouteError(`there is a parameter without a name ${where}`)
   if (segment !== '*' && !/^:[A-Za-z_]\w*$|^[^:*?#]*$/.test(segment))

@@ -28,7 +28,7 @@ export interface Entry {
 export interface Answers {
   readonly entries: Entry[]
   readonly middleware: Under<Middleware>[]
-  /** What answers where nothing is found, the innermost prefix first. */
+  /** What answers where nothing is found. */
   readonly missing: Under<Handler>[]
 }
 
@@ -75,6 +75,8 @@ export class RouteTable {
   /** Those a route names, and then those that exist. */
   private readonly methods: ReadonlyMap<string, MethodRoutes>
   private readonly named: readonly string[]
+  /** The innermost first. */
+  private readonly missing: readonly Under<Handler>[]
   private readonly refusals = new Map<string, Route>()
 
   constructor(private readonly answers: Answers) {
@@ -86,6 +88,7 @@ export class RouteTable {
     const methods = new Map(METHODS.map((method) => [method, others]))
     for (const method of named) methods.set(method, routesOf(method, entries))
     this.methods = methods
+    this.missing = [...answers.missing].sort((a, b) => b.prefix.segments.length - a.prefix.segments.length)
   }
 
   /** Who answers this request; sets its parameters. */
@@ -127,7 +130,7 @@ export class RouteTable {
   }
 
   private notFound(path: string): Route {
-    const own = this.answers.missing.find(({ prefix }) => prefix.isPrefixOf(path))
+    const own = this.missing.find(({ prefix }) => prefix.isPrefixOf(path))
     if (own !== undefined) return this.refusal(`404 ${own.prefix}`, own.fn)
     const error = new HttpError(404, 'There is nothing at this path.')
     return this.refusal(error.message, () => problem(error))
@@ -150,9 +153,21 @@ function routesOf(method: string | undefined, entries: readonly Entry[]): Method
   return routes
 }
 
-/** The middleware as one that looks whether the path is under its prefix. */
-export function whereUnder({ prefix, fn }: Under<Middleware>): Middleware {
-  if (prefix.segments.length === 0) return fn
+/** Those of `middleware` that stand before the paths of `pattern`. */
+export function standingBefore(
+  pattern: RoutePattern,
+  middleware: readonly Under<Middleware>[],
+): Middleware[] {
+  return middleware.flatMap((under) => {
+    const coverage = under.prefix.covers(pattern)
+    if (coverage === 'none') return []
+    return coverage === 'all' ? under.fn : whereUnder(under)
+  })
+}
+
+/** A middleware that looks whether the path of a request is under its prefix. */
+function whereUnder({ prefix, fn }: Under<Middleware>): Middleware {
+  if (prefix.isRoot) return fn
   return (req, next) => (prefix.isPrefixOf(req.path) ? fn(req, next) : next())
 }
 

@@ -1,6 +1,6 @@
 import type { GoFunction } from '../runtime/origin.js'
 import type { Handler, Middleware } from './handler.js'
-import { nextOf } from './onward.js'
+import { nextOf, settle } from './onward.js'
 
 /** What answers a request: a handler with the middleware before it. Made once for each route, not for each request. */
 export interface Route {
@@ -25,12 +25,17 @@ export function routeOf(middleware: readonly Middleware[], handler: Handler, nam
 }
 
 function before(middleware: Middleware, behind: Route, name: string): Route {
-  return {
-    handler: (req) => middleware(req, nextOf(behind, req)),
-    isGenerator: isGeneratorFunction(middleware),
+  const isGenerator = isGeneratorFunction(middleware)
+  const route: Route = {
+    // What a plain one returns may be what `next()` gave: whoever calls this gets a response, or what will be one.
+    handler: isGenerator
+      ? (req) => middleware(req, nextOf(behind, req))
+      : (req) => settle(middleware(req, nextOf(behind, req)), route),
+    isGenerator,
     fn: middleware,
     label: `the middleware ${middleware.name === '' ? '(without a name)' : middleware.name} of ${name}`,
   }
+  return route
 }
 
 const generatorFunction: unknown = function* () {}.constructor

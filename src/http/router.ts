@@ -2,31 +2,11 @@ import type { GoFunction } from '../runtime/origin.js'
 import type { Handler, Middleware } from './handler.js'
 import { settle, type Settled } from './onward.js'
 import type { HttpRequest } from './request.js'
-import { kindOf, type Route } from './route.js'
+import type { Route } from './route.js'
 import { placeOf, RouteError } from './route-error.js'
 import { type PathParams, RoutePattern } from './route-pattern.js'
-import { type Answers, RouteTable, type Under } from './route-table.js'
-
-/** A middleware that says what it makes of the body: what `req.valid` is for the handler after it. */
-export interface Validates<V> extends Middleware {
-  /** Never there at run time. */
-  readonly valid?: V
-}
-
-/** What the last middleware that makes something of the body makes. */
-type ValidOf<M extends readonly unknown[]> = M extends readonly [...infer Before, infer Last]
-  ? Last extends Validates<infer V>
-    ? unknown extends V
-      ? ValidOf<Before>
-      : V
-    : ValidOf<Before>
-  : unknown
-
-/** Middleware and the handler behind them. */
-type Stack<P, M extends readonly Middleware[]> = readonly [
-  ...middleware: M,
-  handler: Handler<HttpRequest<P, ValidOf<M>>>,
-]
+import { checkFunction, readStack, type Stack } from './route-stack.js'
+import { type Answers, RouteTable, standingBefore, type Under } from './route-table.js'
 
 /** What has been said to a router. */
 type Step =
@@ -100,68 +80,44 @@ export class Router<in Above = unknown> {
     this.table = undefined
   }
 
-  get<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  get<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['GET'], path, stack, this.get)
   }
 
-  post<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  post<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['POST'], path, stack, this.post)
   }
 
-  put<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  put<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['PUT'], path, stack, this.put)
   }
 
-  patch<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  patch<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['PATCH'], path, stack, this.patch)
   }
 
-  delete<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  delete<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['DELETE'], path, stack, this.delete)
   }
 
-  head<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  head<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['HEAD'], path, stack, this.head)
   }
 
-  options<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  options<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add(['OPTIONS'], path, stack, this.options)
   }
 
   /** A route for each method that no other route of this path answers. */
-  all<P extends string, const M extends readonly Middleware[]>(
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
-  ): this {
+  all<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
     return this.add([undefined], path, stack, this.all)
   }
 
   /** A route for several methods, or for one that has no function here: `app.method(['REPORT'], '/calendar', …)`. */
-  method<P extends string, const M extends readonly Middleware[]>(
+  method<P extends string, V = unknown>(
     methods: readonly string[],
     path: P,
-    ...stack: Stack<PathParams<P> & Above, M>
+    ...stack: Stack<PathParams<P> & Above, V>
   ): this {
     for (const method of methods) checkMethod(method, path)
     return this.add(methods, path, stack, this.method)
@@ -175,22 +131,10 @@ export class Router<in Above = unknown> {
    * be a route of another one. Its middleware stand before its own routes, after those of this router.
    */
   use(...layers: readonly (Middleware | Router<Above>)[]): this
-  use<P extends string>(
-    prefix: P,
-    ...layers: readonly (Middleware | Router<PathParams<P> & Above>)[]
-  ): this
-  use(...args: readonly (string | Middleware | Router<Above>)[]): this {
-    const [first] = args
-    const prefix = RoutePattern.parsePrefix(typeof first === 'string' ? first : '/')
-    for (const layer of typeof first === 'string' ? args.slice(1) : args) {
-      if (layer instanceof Router) this.mount(prefix, layer)
-      else {
-        checkFunction(layer, `the middleware of ${prefix}`)
-        this.steps.push({ kind: 'use', prefix, middleware: layer })
-      }
-    }
-    this.changed()
-    return this
+  use<P extends string>(prefix: P, ...layers: readonly (Middleware | Router<PathParams<P> & Above>)[]): this
+  use(first: string | Middleware | Router<never>, ...others: readonly (Middleware | Router<never>)[]): this {
+    if (typeof first === 'string') return this.layer(RoutePattern.parsePrefix(first), others)
+    return this.layer(RoutePattern.root, [first, ...others])
   }
 
   /** Answers where no route is. Of a mounted router: for the paths under its prefix. */
@@ -222,14 +166,22 @@ export class Router<in Above = unknown> {
   ): this {
     const pattern = RoutePattern.parse(path)
     const place = placeOf(above)
-    if (stack.length === 0) throw new RouteError(`the route ${path} has no handler`)
-    for (const each of stack) checkFunction(each, `the handler of ${path}`)
-    // The types of the public functions have seen to the rest.
-    const middleware = stack.slice(0, -1) as Middleware[]
-    const handler = stack.at(-1) as Handler
+    const [middleware, handler] = readStack(stack, path)
     for (const method of methods) {
       this.claim({ method, pattern, place })
       this.steps.push({ kind: 'route', method, pattern, middleware, handler })
+    }
+    this.changed()
+    return this
+  }
+
+  private layer(prefix: RoutePattern, layers: readonly (Middleware | Router<never>)[]): this {
+    for (const layer of layers) {
+      if (layer instanceof Router) this.mount(prefix, layer)
+      else {
+        checkFunction(layer, `the middleware of ${prefix}`)
+        this.steps.push({ kind: 'use', prefix, middleware: layer })
+      }
     }
     this.changed()
     return this
@@ -255,7 +207,8 @@ export class Router<in Above = unknown> {
     const known = this.claims.get(key)
     if (known !== undefined)
       throw new RouteError(`${name} (${place}) is there already: ${known.pattern} (${known.place})`)
-    for (const { router, prefix } of this.parents) router.claim({ method, pattern: prefix.join(pattern), place })
+    for (const { router, prefix } of this.parents)
+      router.claim({ method, pattern: prefix.join(pattern), place })
     this.claims.set(key, { method, pattern, place })
   }
 
@@ -281,11 +234,10 @@ export class Router<in Above = unknown> {
         answers.middleware.push(under)
       } else {
         const pattern = prefix.join(step.pattern)
-        const middleware = [...before.flatMap(({ prefix, fn }) => prefix.guard(pattern, fn)), ...step.middleware]
+        const middleware = [...standingBefore(pattern, before), ...step.middleware]
         answers.entries.push({ method: step.method, pattern, middleware, handler: step.handler })
       }
     }
-    // Those of inner routers are there already, and go before.
     if (this.missing !== undefined) answers.missing.push({ prefix, fn: this.missing })
   }
 }
@@ -293,11 +245,4 @@ export class Router<in Above = unknown> {
 function checkMethod(method: string, path: string): void {
   if (/^[A-Z][A-Z0-9-]*$/.test(method)) return
   throw new RouteError(`${JSON.stringify(method)} of the route ${path} is no method: methods are in capitals`)
-}
-
-function checkFunction(fn: unknown, what: string): void {
-  if (typeof fn !== 'function')
-    throw new RouteError(`${what} is ${fn === null ? 'null' : typeof fn}: it has to be a function`)
-  if (kindOf(fn) === '[object AsyncGeneratorFunction]')
-    throw new RouteError(`${what} is an async generator function: it has to be a generator or an async function`)
 }

@@ -16,7 +16,6 @@ import { spawn } from '../runtime/go.js'
 import type { Goroutine } from '../runtime/goroutine.js'
 import { complain } from '../runtime/host.js'
 import type { Operation, Parked, Routine } from '../runtime/operation.js'
-import type { GoFunction } from '../runtime/origin.js'
 import { scheduler, thread } from '../runtime/scheduler.js'
 import { sleep } from '../runtime/sleep.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
@@ -26,6 +25,7 @@ import type { HttpRequest } from './request.js'
 import { routeOf } from './route.js'
 import { type App, Service } from './service.js'
 import { ShutdownError } from './shutdown-error.js'
+import { type Crew, ServerThreads } from './server-threads.js'
 import { Signals } from './signals.js'
 
 export interface ServeOptions extends Endpoint {
@@ -67,24 +67,11 @@ const options = [
   'port', 'host', 'path', 'fd', 'backlog', 'limits', 'timeouts', 'connections', 'ctx', 'signals', 'graceMs', 'lameDuckMs', 'onError',
 ]
 
-/**
- * Serves HTTP: an app of `router()`, or a fetch handler (a function from Request to Response, or an object that has one
- * as `fetch`). It listens at once; the handle is waited for like a goroutine, until the server has shut down.
- *
- * ```ts
- * yield* serve(app, { port: 8080 })
- * ```
- *
- * @throws ArgumentError for an option that is none, or a value that cannot be. The wait throws `ListenError`.
- */
-export function serve(app: App | FetchApp, given: ServeOptions = {}): Server {
-  for (const name in given)
-    if (!options.includes(name))
-      throw new ArgumentError(`serve() knows no option ${name}: there are ${options.join(', ')}`)
-  return new Server(appOf(app), given)
-}
+/** What can be served: a router, or a fetch handler. */
+export type Served = App | FetchApp
 
-function appOf(app: App | FetchApp): App {
+/** @internal */
+export function appOf(app: Served): App {
   if (typeof app === 'object' && app !== null && 'route' in app) return app
   const route = routeOf([], fetchHandler(app), 'the fetch handler')
   return { route: () => route }
@@ -93,19 +80,26 @@ function appOf(app: App | FetchApp): App {
 /** A server that runs: what `serve` returns. `yield* server` or `await server` waits until it has shut down. */
 export class Server implements PromiseLike<void> {
   private readonly service: Service
-  private readonly manager: ConnectionManager<HttpMember>
+  private readonly manager: ConnectionManager<Member>
   private readonly listener: Listener
   private readonly opening: Goroutine<Address>
   private readonly life: Goroutine<void>
   private readonly stopping: CancelContext
   private readonly working: CancelContext
+  private readonly threads: ServerThreads | undefined
   private graceMs: number
 
   /** @internal */
   constructor(
     app: App,
     private readonly given: ServeOptions,
+    crew?: Crew,
   ) {
+    for (const name in given)
+      if (!options.includes(name))
+        throw new ArgumentError(
+          `serve() knows no option ${name}: there are ${options.join(', ')}, procs, module`,
+        )
     if (!thread.prepared) prepareThread()
     const on = scheduler()
     this.graceMs = checkedMs('graceMs', given.graceMs ?? defaultGraceMs)
@@ -119,10 +113,14 @@ export class Server implements PromiseLike<void> {
       withDefaults('timeouts', defaultTimeouts, given.timeouts),
       given.onError ?? reportError,
     )
-    this.manager = new ConnectionManager<HttpMember>({ open: (socket) => this.open(socket) }, this.service.wheel, {
-      ...given.connections,
-      idleTimeoutMs: Infinity, // its phases have limits of their own
-    })
+    this.manager = new ConnectionManager<Member>(
+      { open: (socket) => this.open(socket), refuse },
+      this.service.wheel,
+      {
+        ...given.connections,
+        idleTimeoutMs: Infinity, // its phases have limits of their own
+      },
+    )
     const { port = 8080, host, path, fd, backlog } = given
     const place =
       fd !== undefined
@@ -133,8 +131,9 @@ export class Server implements PromiseLike<void> {
     this.listener = new Listener({ ...place, ...(backlog !== undefined && { backlog }) }, (socket) =>
       this.manager.admit(socket),
     )
-    this.opening = spawn(on, serve as GoFunction, listening, [this.listener])
-    this.life = spawn(on, serve as GoFunction, (server: Server) => server.live(), [this])
+    this.threads = crew === undefined ? undefined : new ServerThreads(crew, this.listener, given)
+    this.opening = spawn(on, Server as never, (server: Server) => server.start(), [this])
+    this.life = spawn(on, Server as never, (server: Server) => server.live(), [this])
   }
 
   /** Waits until it listens, and tells where. Throws `ListenError`. */
@@ -169,16 +168,31 @@ export class Server implements PromiseLike<void> {
     }
   }
 
+  /** What it has done on each of its threads, this one first. */
+  threadStats(): Goroutine<ServerStats[]> {
+    return spawn(this.service.on, Server as never, (server: Server) => server.collect(), [this])
+  }
+
   [Symbol.iterator](): Iterator<Parked, void, unknown> {
     return this.life[Symbol.iterator]()
   }
 
   // biome-ignore lint/suspicious/noThenProperty: `await server` waits for its end.
   then<A = void, B = never>(
-    onValue?: ((value: void) => A | PromiseLike<A>) | null,
+    onValue?: ((value: undefined) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.life.then(onValue, onError)
+    return this.life.then(() => undefined).then(onValue, onError)
+  }
+
+  private *start(): Routine<Address> {
+    const address = yield* this.listener.open()
+    if (this.threads !== undefined) yield* this.threads.start()
+    return address
+  }
+
+  private *collect(): Routine<ServerStats[]> {
+    return [this.stats(), ...(this.threads === undefined ? [] : yield* this.threads.stats())]
   }
 
   private *live(): Routine<void> {
@@ -189,11 +203,13 @@ export class Server implements PromiseLike<void> {
     this.service.isDraining = true
     yield* sleep(this.given.lameDuckMs ?? 0)
     this.listener.stop()
+    this.threads?.stop()
     yield* this.manager.shutdown(this.graceMs)
+    if (this.threads !== undefined) yield* this.threads.ended()
     this.working.cancel(new ShutdownError('the server has shut down'))
   }
 
-  private open(socket: Socket): HttpMember {
+  private open(socket: Socket): Member {
     const connection = new Connection(socket, this.service.on, awaitingProtocol)
     const http = new Http1Connection(connection, this.service, this.manager, false)
     connection.protocol = http
@@ -201,13 +217,14 @@ export class Server implements PromiseLike<void> {
   }
 }
 
-/** A connection of a server, whatever it speaks. */
-type HttpMember = Member & Protocol
-
 const awaitingProtocol: Protocol = { received() {}, ended() {}, drained() {}, closed() {} }
 
-function* listening(listener: Listener): Routine<Address> {
-  return yield* listener.open()
+/** Says why to a client that finds no place; a load balancer sends it elsewhere. */
+function refuse(socket: Socket): void {
+  socket.end(
+    'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n',
+  )
+  socket.destroySoon()
 }
 
 function checkedMs(name: string, ms: number): number {

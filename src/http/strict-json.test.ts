@@ -155,6 +155,7 @@ describe('parseJson', () => {
       ['"a\udc00"', 'lone-surrogate', 0],
       [nested(65), 'depth', 64],
       [`{"a":${nested(64)}}`, 'depth', 68],
+      [`["\\\\",${nested(64)},"\\\\","a\\"b"]`, 'depth', 69],
       [nested(100_000), 'depth', 64],
       ['['.repeat(100_000), 'depth', 64],
     ]),

@@ -110,15 +110,11 @@ function isDigit(text: string, at: number): boolean {
 /** An escaped half of a surrogate pair whose other half is not beside it, or what looks like one after a backslash. */
 const halfPair = /\\\\u[dD]|\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]/
 
-function mayHaveHalfPair(text: string): boolean {
-  return !isWellFormed(text) || (text.includes('\\u') && halfPair.test(text))
-}
-
 // In Node since 20, in TypeScript's library since ES2024.
-const { isWellFormed: native } = String.prototype as { isWellFormed?(this: string): boolean }
+type Text = string & { isWellFormed(): boolean }
 
-function isWellFormed(text: string): boolean {
-  return native === undefined ? !/[\ud800-\udfff]/u.test(text) : native.call(text)
+function mayHaveHalfPair(text: string): boolean {
+  return !(text as Text).isWellFormed() || (text.includes('\\u') && halfPair.test(text))
 }
 
 /** More than any text has colons. */

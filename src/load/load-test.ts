@@ -120,7 +120,7 @@ function* work({ stop, connection, depth, budget, samples }: Work): Routine<void
   while (stop.err === undefined && (budget.left > 0 || connection.pipeline.inFlight > 0)) {
     // Taken before the connection is opened, so that none is opened for which nothing is left to send.
     const count = Math.min(budget.left, depth - connection.pipeline.inFlight)
-    budget.left -= 1
+    budget.left -= count
     try {
       if (!connection.isOpen) yield* samples.send([yield* connection.open()])
       yield* samples.send(yield* connection.exchange(count))

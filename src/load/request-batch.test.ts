@@ -6,7 +6,7 @@ import { RequestBatch } from './request-batch.js'
 function callsFor(request: string, most: number, count: number): string[][] {
   const calls: string[][] = []
   const socket = new Writable({
-    highWaterMark: Infinity,
+    highWaterMark: 2 ** 30,
     write: (chunk, _, done) => {
       calls.push([String(chunk)])
       done()

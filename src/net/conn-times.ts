@@ -1,7 +1,6 @@
 import type { Linked } from '../runtime/wait-list.js'
 import type { ConnectionLimit } from './conn.js'
 import type { Connection } from './connection.js'
-import type { FrameFilter } from './inbox.js'
 import type { Expiring, TimerWheel } from './timer-wheel.js'
 
 /** How a server finds out whether silent peers live. */
@@ -17,9 +16,9 @@ export interface Heartbeat<In, Out> {
 }
 
 /** Whose times they are. */
-export interface Timed<In, Out> {
+export interface Timed<Out> {
   readonly connection: Connection
-  readonly heartbeat: Heartbeat<In, Out> | undefined
+  readonly heartbeat: Heartbeat<never, Out> | undefined
   readonly writeTimeoutMs: number
   /** The peer is held back: that nothing comes from it says nothing. */
   readonly isHeld: boolean
@@ -27,7 +26,7 @@ export interface Timed<In, Out> {
   timedOut(limit: ConnectionLimit): void
   /** All is sent, and the peer has had its time to end. */
   lingered(): void
-  sendPing(ping: () => Out): void
+  ping(frame: () => Out): void
   missedHeartbeat(): void
 }
 
@@ -35,13 +34,14 @@ export interface Timed<In, Out> {
 const leastProgressBytes = 4096
 /** How long a peer that has got all has to end its side: nginx's lingering_timeout. */
 const lingerMs = 5000
-const mostMissed = 3
+/** Heartbeats that may go unanswered: one may be lost with a packet, and the next wait for its repetition. */
+export const mostMissed = 3
 
 /**
  * The time limits of one connection, all of them over one entry of the wheel: it expires when the next one does. Times are
  * whole milliseconds of the scheduler's clock, so that they cost no objects; 0 stands for none.
  */
-export class ConnTimes<In, Out> implements Expiring, FrameFilter<In> {
+export class ConnTimes<Out> implements Expiring {
   dueTick: number
   wheelSlot: number
   before: Linked | undefined
@@ -60,7 +60,7 @@ export class ConnTimes<In, Out> implements Expiring, FrameFilter<In> {
 
   constructor(
     private readonly wheel: TimerWheel,
-    private readonly conn: Timed<In, Out>,
+    private readonly conn: Timed<Out>,
   ) {
     this.dueTick = 0
     this.wheelSlot = -1
@@ -127,10 +127,9 @@ export class ConnTimes<In, Out> implements Expiring, FrameFilter<In> {
     this.wheel.clear(this)
   }
 
-  takes(frame: In): boolean {
-    const isPong = this.conn.heartbeat?.isPong?.(frame) === true
-    if (isPong) this.hasPonged = true
-    return isPong
+  /** An answer to a heartbeat has come. */
+  ponged(): void {
+    this.hasPonged = true
   }
 
   /** @internal */
@@ -162,7 +161,7 @@ export class ConnTimes<In, Out> implements Expiring, FrameFilter<In> {
     }
     // A peer that is heard need not be asked; one that takes nothing is a matter of the write timeout.
     this.isPinged = !conn.isHeld && !connection.isFull && (!lives || isPong !== undefined)
-    if (this.isPinged) conn.sendPing(ping)
+    if (this.isPinged) conn.ping(ping)
   }
 
   private endRead(): void {

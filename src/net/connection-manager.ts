@@ -15,6 +15,8 @@ import { ignore, WaitingRoom } from './waiting-room.js'
 /** Whoever speaks over a connection that a manager keeps account of. */
 export interface Member {
   readonly connection: Connection
+  /** It is on the list now. */
+  begin?(): void
   /** Nothing came and nothing went for `idleTimeoutMs`: it ends now. */
   idled(): void
   /** The server shuts down: it finishes what it is about, and ends. */
@@ -221,6 +223,7 @@ export class ConnectionManager<M extends Member> implements Iterable<M> {
     const open = this.members.length
     if (open > this.peak) this.peak = open
     if (!this.isAlarmed && open >= this.maxConnections * alarm.from) this.giveAlarm(open)
+    member.begin?.()
   }
 
   private refuse(socket: Socket): void {

@@ -2,33 +2,36 @@ import type { Socket } from 'node:net'
 import { withCancel } from '../context/cancel.js'
 import type { CancelContext, Context } from '../context/context.js'
 import { Canceled } from '../runtime/errors.js'
-import { invoke, launch } from '../runtime/go.js'
+import { launch } from '../runtime/go.js'
 import type { Goroutine, Joiner } from '../runtime/goroutine.js'
-import { Operation, type Routine } from '../runtime/operation.js'
+import type { Operation, Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { HANDLED, type Scheduler } from '../runtime/scheduler.js'
-import { type Linked, WaitList } from '../runtime/wait-list.js'
+import type { Linked } from '../runtime/wait-list.js'
 import type { Codec } from './codec.js'
 import { type Conn, ConnectionClosed, type ConnectionLimit, ConnectionTimeout } from './conn.js'
-import { ConnTimes, type Heartbeat, type Timed } from './conn-times.js'
+import { ConnTimes, type Heartbeat, mostMissed, type Timed } from './conn-times.js'
 import { Connection, type Protocol } from './connection.js'
 import type { ConnectionManager, Member } from './connection-manager.js'
-import { Inbox } from './inbox.js'
+import { Inbox, type InboxOwner } from './inbox.js'
 import { checkTime } from './limits.js'
 import { addressText } from './listener.js'
+import { Outbox, type OutboxOwner } from './outbox.js'
 import type { TimerWheel } from './timer-wheel.js'
 
-/** Who takes the frames of connections. One for all connections of a server. */
+/** Who takes the frames of connections. One for all connections of a server; it says what runs as their goroutines. */
 export interface Consumer<In, Out> {
   opened(conn: FramedConnection<In, Out>): void
-  /** Frames may have come, or their end, and no goroutine of the consumer's runs for this connection. */
+  /** Something has changed: frames may be in the inbox, or its end, or the goroutine of the connection has ended. */
   flows(conn: FramedConnection<In, Out>): void
   drained(conn: FramedConnection<In, Out>): void
+  /** No frame came by the read deadline. */
+  late(conn: FramedConnection<In, Out>, timeout: ConnectionTimeout): void
   /** The last: nothing comes any more, and nothing can be sent. */
   closed(conn: FramedConnection<In, Out>): void
 }
 
-/** What connections of one server have in common. */
+/** What the connections of a server have in common. */
 export interface Home<In, Out> {
   readonly on: Scheduler
   readonly wheel: TimerWheel
@@ -40,62 +43,68 @@ export interface Home<In, Out> {
   readonly writeTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly heartbeat: Heartbeat<In, Out> | undefined
-  /** Where the server listens, for messages. */
-  readonly place: string
   /** The function whose callers dumps show as where goroutines come from. */
   readonly above: GoFunction
+  /** Where the server listens, as text. */
+  readonly place: string
   nextId(): number
   /** A handler has thrown. */
   report(error: unknown, conn: Conn<In, Out>): void
 }
 
 /**
- * A connection that carries frames. Frames go from the decoder through the inbox to the consumer, which holds the peer back
- * where it does not take them; frames that are sent leave at the end of the turn, and hold the sender back where the peer
- * does not take them.
+ * A connection that carries frames: from the decoder through the inbox to the consumer, which holds the peer back where it
+ * does not take them, and through the outbox to the socket, where the peer holds back whoever sends.
  *
  * It is over when the socket is closed, what came before is handed on, and no goroutine runs for it any more.
  */
-export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Member, Timed<In, Out> {
+export class FramedConnection<In, Out>
+  implements Conn<In, Out>, Protocol, Member, Timed<Out>, InboxOwner<In>, OutboxOwner, Joiner
+{
   readonly connection: Connection
   readonly id: number
   readonly inbox: Inbox<In>
+  private readonly outbox: Outbox<Out>
+  before: Linked | undefined
+  after: Linked | undefined
   isHeld: boolean
   /** Nothing can be sent any more. */
   isClosed: boolean
-  /** Why it ended, if not in peace. */
+  /** What ended it, if it did not end in peace. */
   failure: unknown
-  private readTimeout: ConnectionTimeout | undefined
+  private closedError: ConnectionClosed | undefined
   private isGone: boolean
   private isTold: boolean
   private goroutine: Goroutine<unknown> | undefined
-  private receivers: WaitList<Recv<In>> | undefined
-  private senders: WaitList<Send<Out>> | undefined
   private context: CancelContext | undefined
-  private times: ConnTimes<In, Out> | undefined
+  private times: ConnTimes<Out> | undefined
 
   constructor(
     private readonly home: Home<In, Out>,
     socket: Socket,
   ) {
-    const { heartbeat } = home
     this.id = home.nextId()
+    this.before = undefined
+    this.after = undefined
     this.isHeld = false
     this.isClosed = false
     this.failure = undefined
-    this.readTimeout = undefined
+    this.closedError = undefined
     this.isGone = false
     this.isTold = false
     this.goroutine = undefined
-    this.receivers = undefined
-    this.senders = undefined
     this.context = undefined
-    this.times = heartbeat === undefined ? undefined : new ConnTimes(home.wheel, this)
-    this.inbox = new Inbox(home.codec.decoder(), home.inboxFrames, heartbeat?.isPong === undefined ? undefined : this.times)
+    this.times = undefined
+    this.inbox = new Inbox(home.codec.decoder(), home.inboxFrames, this)
     this.connection = new Connection(socket, home.on, this)
+    this.outbox = new Outbox(this.connection, home.codec, this)
     void socket.remoteAddress // is known after the end only if it was asked for before
-    this.times?.startBeating(heartbeat?.everyMs ?? Infinity)
-    home.consumer.opened(this)
+  }
+
+  begin(): void {
+    const { heartbeat, consumer } = this.home
+    if (heartbeat !== undefined) this.timing().startBeating(heartbeat.everyMs)
+    consumer.opened(this)
   }
 
   get remoteAddress(): string {
@@ -123,22 +132,20 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
   }
 
   recv(): Operation<In | undefined> {
-    return new Recv(this)
+    return this.inbox.recv()
   }
 
   send(frame: Out): Operation<void> {
-    return new Send(this, frame)
+    return this.outbox.send(frame)
   }
 
   trySend(frame: Out): boolean {
-    if (this.isClosed || this.isBackedUp) return false
-    this.write(frame)
-    return true
+    return this.outbox.trySend(frame)
   }
 
   setReadDeadline(ms: number): void {
     checkTime('setReadDeadline', 'ms', ms)
-    this.readTimeout = undefined
+    this.inbox.beLate(undefined)
     if (!this.isClosed) this.timing().limitRead(ms)
   }
 
@@ -148,9 +155,9 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
   }
 
   close(): void {
+    this.inbox.drop()
     if (this.isClosed) return
     this.isClosed = true
-    this.inbox.drop()
     this.connection.end()
     this.timing().closing()
     this.release()
@@ -162,15 +169,59 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
 
   /** `connection 3 (127.0.0.1:5555)`. */
   toString(): string {
-    const { remoteAddress, remotePort } = this
-    return `connection ${this.id} (${remotePort === undefined ? this.home.place : addressText({ host: remoteAddress, port: remotePort })})`
+    const { remoteAddress: host, remotePort: port } = this
+    return `connection ${this.id} (${port === undefined ? this.home.place : addressText({ host, port })})`
   }
 
-  // What the connection tells.
+  /** Whether an earlier event of this connection is still being handled. */
+  get isBusy(): boolean {
+    return this.goroutine !== undefined
+  }
+
+  /** Runs a handler as the goroutine of this connection. */
+  run(routine: Routine<unknown>, fn: GoFunction): void {
+    const g = launch(this.home.on, routine, fn, this.home.above)
+    g.flags |= HANDLED // what it throws is the connection's: see `failed`
+    this.goroutine = g
+    g.addJoiner(this)
+  }
+
+  /** @internal The goroutine has ended. */
+  settle(): void {
+    const result = this.goroutine?.result
+    this.goroutine = undefined
+    if (result !== undefined && 'error' in result) this.failed(result.error)
+    this.flow()
+  }
+
+  /** A handler has thrown: the connection ends. What had ended it before, and passes through its handler, is no news. */
+  failed(error: unknown): void {
+    const isOwn = error === this.failure || error === this.closedError || error === this.inbox.error
+    const isNews = !isOwn && !(error instanceof Canceled)
+    if (!(error instanceof Canceled)) this.failure ??= error
+    if (isNews) this.home.report(error, this)
+    this.close()
+  }
+
+  /** The connection ends at once, for the reason `why`. */
+  abort(why: Error): void {
+    this.failure ??= why
+    this.connection.destroy(why)
+  }
+
+  /** Whatever happened: hands on what there is to hand on, and holds the peer back where nobody takes it. */
+  flow(): void {
+    const { inbox } = this
+    inbox.deliver()
+    this.home.consumer.flows(this)
+    if (!this.isClosed) inbox.fill()
+    this.hold(inbox.isFull && !this.isClosed)
+    if (this.isGone) this.leave()
+  }
 
   received(bytes: Buffer): void {
     this.inbox.push(bytes)
-    this.flow()
+    if (!this.isClosed) this.flow()
   }
 
   ended(): void {
@@ -184,21 +235,20 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
 
   drained(): void {
     this.times?.caughtUp()
-    const { senders } = this
-    while (senders !== undefined && !senders.isEmpty && !this.connection.isFull) senders.shift()?.go()
+    this.outbox.drained()
     if (!this.isClosed) this.home.consumer.drained(this)
   }
 
   closed(error: Error | undefined): void {
-    if (error !== undefined) this.failure ??= error === this.failure ? error : new ConnectionClosed(`${this}`, error.message, error)
+    // What breaks a connection that both sides have done with is nobody's business.
+    const isLoss = error !== undefined && !(this.isClosed && this.connection.pendingBytes === 0)
+    if (isLoss) this.failure ??= new ConnectionClosed(`${this}`, error.message, error)
     this.isGone = true
     this.isClosed = true
     this.times?.clear()
-    this.inbox.end(this.failure)
+    this.inbox.end(this.failure === undefined ? undefined : this.whyClosed())
     this.release()
   }
-
-  // What the manager and the times tell.
 
   idled(): void {
     this.timedOut('idle')
@@ -217,22 +267,17 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
 
   timedOut(limit: ConnectionLimit): void {
     const timeout = new ConnectionTimeout(`${this}`, limit, problemOf(limit, this.home))
-    if (limit === 'read' && this.home.consumer.receives === true) {
-      this.readTimeout = timeout
-      for (let r = this.receivers?.shift(); r !== undefined; r = this.receivers?.shift()) r.fail(timeout)
-      return
-    }
-    this.failure ??= timeout
-    this.connection.destroy(timeout)
+    if (limit === 'read') this.home.consumer.late(this, timeout)
+    else this.abort(timeout)
   }
 
   lingered(): void {
     this.connection.destroy()
   }
 
-  sendPing(ping: () => Out): void {
+  ping(frame: () => Out): void {
     try {
-      this.write(ping())
+      this.outbox.write(frame())
     } catch (error) {
       this.failed(error)
     }
@@ -242,123 +287,35 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
     this.home.manager.heartbeatsMissed++
   }
 
-  // What consumers and operations do.
-
-  /** Whether the consumer is busy with an earlier event of this connection. */
-  get isBusy(): boolean {
-    return this.goroutine !== undefined
+  takes(frame: In): boolean {
+    const isPong = this.home.heartbeat?.isPong?.(frame) === true
+    if (isPong) this.times?.ponged()
+    return isPong
   }
 
-  /** Runs a handler as a goroutine of this connection. */
-  run(routine: Routine<unknown>, fn: GoFunction): void {
-    const g = launch(this.home.on, routine, fn, this.home.above)
-    g.flags |= HANDLED
-    this.goroutine = g
-    g.addJoiner(new Handling(this, g))
+  taken(): void {
+    if (this.isHeld) this.flow()
   }
 
-  /** The goroutine has ended. @internal */
-  ran(g: Goroutine<unknown>): void {
-    const { result } = g
-    this.goroutine = undefined
-    if ('error' in result) this.failed(result.error)
-    this.flow()
+  /** What is thrown by whatever is asked of this connection after its end. */
+  whyClosed(): Error {
+    const { failure } = this
+    if (failure instanceof ConnectionClosed || failure instanceof ConnectionTimeout) return failure
+    this.closedError ??= new ConnectionClosed(`${this}`, ...this.reason())
+    return this.closedError
   }
 
-  /** A handler has thrown: the connection ends. What ended the connection, and passes through its handler, is told already. */
-  failed(error: unknown): void {
-    const isNews = error !== this.failure && !(error instanceof Canceled) && !(error instanceof ConnectionClosed)
-    this.failure ??= error
-    if (isNews) this.home.report(error, this)
-    this.close()
-  }
-
-  /** Hands on what there is to hand on, and holds the peer back where nobody takes it. */
-  flow(): void {
-    const { inbox } = this
-    if (this.goroutine === undefined || this.receivers !== undefined) this.home.consumer.flows(this)
-    if (!this.isClosed) inbox.fill()
-    this.hold(inbox.isFull && !this.isClosed)
-    if (this.isGone) this.leave()
-  }
-
-  /** Hands frames to those who wait in `recv`. */
-  deliver(): void {
-    const { receivers, inbox } = this
-    while (receivers !== undefined && !receivers.isEmpty && (inbox.hasNext() || inbox.isDone)) {
-      const receiver = receivers.shift()
-      if (receiver !== undefined) this.receive(receiver)
-    }
-  }
-
-  /** @internal Ends a wait for a frame, if it can. */
-  receive(recv: Recv<In>): boolean {
-    const { inbox } = this
-    const frame = inbox.next()
-    if (frame !== undefined) {
-      recv.complete(frame)
-      if (this.isHeld) this.flow()
-      return true
-    }
-    if (inbox.isDone) {
-      if (inbox.error === undefined) return recv.complete(undefined)
-      this.failure ??= inbox.error
-      return recv.fail(inbox.error)
-    }
-    return this.readTimeout !== undefined && recv.fail(this.readTimeout)
-  }
-
-  /** @internal */
-  parkReceiver(recv: Recv<In>): void {
-    this.receivers ??= new WaitList()
-    this.receivers.push(recv)
-  }
-
-  /** @internal */
-  unparkReceiver(recv: Recv<In>): void {
-    this.receivers?.remove(recv)
-  }
-
-  /** @internal */
-  parkSender(send: Send<Out>): void {
-    this.senders ??= new WaitList()
-    this.senders.push(send)
-  }
-
-  /** @internal */
-  unparkSender(send: Send<Out>): void {
-    this.senders?.remove(send)
-  }
-
-  /** @internal Whether a frame that is sent now has to wait. */
-  get isBackedUp(): boolean {
-    return this.connection.isFull || this.senders?.isEmpty === false
-  }
-
-  /** @internal */
-  write(frame: Out): void {
-    const { connection } = this
-    const encoded = this.home.codec.encode(frame)
-    if (typeof encoded === 'string') {
-      // Text of ASCII characters alone is as long in bytes: it leaves as latin-1, which costs no bytes of ours.
-      if (Buffer.byteLength(encoded) === encoded.length) connection.write(encoded)
-      else connection.writeBytes(Buffer.from(encoded))
-    } else if (encoded instanceof Uint8Array) connection.writeBytes(encoded)
-    else for (const piece of encoded) connection.writeBytes(piece)
-  }
-
-  /** @internal The error of what is asked of a closed connection. */
-  whyClosed(): ConnectionClosed {
-    const { failure, isGone } = this
-    if (failure instanceof ConnectionClosed) return failure
-    if (failure === undefined) return new ConnectionClosed(`${this}`, isGone ? 'both sides have ended it' : 'it was closed on this side')
-    return new ConnectionClosed(`${this}`, failure instanceof Error ? failure.message : String(failure), failure)
+  private reason(): [why: string, cause?: unknown] {
+    const { failure } = this
+    if (failure === undefined)
+      return [this.isGone ? 'both sides have ended it' : 'it was closed on this side']
+    return [failure instanceof Error ? failure.message : String(failure), failure]
   }
 
   /** Nothing can be sent any more: whoever waits is told. */
   private release(): void {
-    for (let s = this.senders?.shift(); s !== undefined; s = this.senders?.shift()) s.fail(this.whyClosed())
-    this.context?.cancel(this.failure ?? this.whyClosed())
+    this.outbox.close()
+    if (this.context !== undefined) this.context.cancel(this.whyClosed())
     this.flow()
   }
 
@@ -379,8 +336,23 @@ export class FramedConnection<In, Out> implements Conn<In, Out>, Protocol, Membe
   }
 
   /** Made when it is first needed: an idle connection without heartbeats has none. */
-  private timing(): ConnTimes<In, Out> {
+  private timing(): ConnTimes<Out> {
     this.times ??= new ConnTimes(this.home.wheel, this)
     return this.times
+  }
+}
+
+/** What was exceeded, and what to do. */
+function problemOf<In, Out>(limit: ConnectionLimit, home: Home<In, Out>): string {
+  const { idleTimeoutMs, writeTimeoutMs, heartbeat } = home
+  switch (limit) {
+    case 'idle':
+      return `was idle for ${idleTimeoutMs} ms: raise idleTimeoutMs, or give a heartbeat, if silent peers are meant to stay`
+    case 'read':
+      return 'got no frame by its read deadline: give it longer by setReadDeadline(), or lift that by Infinity'
+    case 'write':
+      return `has a peer that does not take what was sent to it: raise writeTimeoutMs (${writeTimeoutMs}) or the write deadline if it is merely slow`
+    case 'heartbeat':
+      return `has a peer that left ${heartbeat?.maxMissed ?? mostMissed} heartbeats in a row unanswered, one every ${heartbeat?.everyMs} ms: it is gone, or raise everyMs or maxMissed`
   }
 }

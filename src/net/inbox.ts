@@ -1,37 +1,48 @@
+import { Operation } from '../runtime/operation.js'
 import { Ring } from '../runtime/ring.js'
+import { WaitList } from '../runtime/wait-list.js'
 import type { Decoder } from './codec.js'
 
-/** Frames that are meant for the connection and not for its handler: answers to heartbeats. */
-export interface FrameFilter<In> {
-  /** True if it has taken the frame. */
+/** Whose frames they are. */
+export interface InboxOwner<In> {
+  /** Takes a frame that is meant for the connection and not for its handler, an answer to a heartbeat; true if it has. */
   takes(frame: In): boolean
+  /** A frame was taken: there may be room for more. */
+  taken(): void
 }
 
 /**
  * What has come and nobody has taken yet: a few frames, and behind them bytes. Only so many are decoded ahead of whoever
  * takes them, however many a chunk holds.
+ *
+ * Invariant: while somebody waits in `recv`, no frame waits here.
  */
 export class Inbox<In> {
-  /** Nothing is decoded any more: what `next` gives from now on was decoded before. */
+  /** Why it ended, if not in peace. */
+  error: unknown
+  /** Nothing is decoded any more: what comes out from now on was decoded before. */
   private isStopped: boolean
   /** The peer has sent all, or nothing can come any more. */
   private hasEnded: boolean
-  /** Why it ended, if not in peace. */
-  error: unknown
   /** The next frame, if one was decoded ahead; the others behind it are in `ring`. */
   private first: In | undefined
   private ring: Ring<In> | undefined
+  private receivers: WaitList<Recv<In>> | undefined
+  /** What those get who wait beyond the deadline. */
+  private lateness: Error | undefined
 
   constructor(
     private readonly decoder: Decoder<In>,
     private readonly mostFrames: number,
-    private readonly filter: FrameFilter<In> | undefined,
+    private readonly owner: InboxOwner<In>,
   ) {
+    this.error = undefined
     this.isStopped = false
     this.hasEnded = false
-    this.error = undefined
     this.first = undefined
     this.ring = undefined
+    this.receivers = undefined
+    this.lateness = undefined
   }
 
   /** No frame will come out any more. */
@@ -68,6 +79,17 @@ export class Inbox<In> {
     this.ring = undefined
   }
 
+  recv(): Operation<In | undefined> {
+    return new Recv(this)
+  }
+
+  /** Whoever waits, or begins to wait, gets `lateness`; nobody does any more if there is none. */
+  beLate(lateness: Error | undefined): void {
+    this.lateness = lateness
+    if (lateness === undefined) return
+    for (let r = this.receivers?.shift(); r !== undefined; r = this.receivers?.shift()) r.fail(lateness)
+  }
+
   /** Whether a frame is there to take. */
   hasNext(): boolean {
     if (this.first === undefined) this.first = this.decode()
@@ -82,10 +104,17 @@ export class Inbox<In> {
     return first
   }
 
+  /** Hands frames to those who wait, and the end. */
+  deliver(): void {
+    const { receivers } = this
+    while (receivers !== undefined && !receivers.isEmpty && (this.hasNext() || this.isDone))
+      receivers.shift()?.attempt()
+  }
+
   /** Decodes ahead as many frames as may wait. */
   fill(): void {
-    while (!this.isFull && this.hasNext()) {
-      if (this.isFull) return
+    if (!this.hasNext()) return
+    while (!this.isFull) {
       const frame = this.decode()
       if (frame === undefined) return
       this.ring ??= new Ring()
@@ -93,12 +122,35 @@ export class Inbox<In> {
     }
   }
 
+  /** @internal Ends a wait, if it can. */
+  settle(recv: Recv<In>): boolean {
+    const frame = this.next()
+    if (frame !== undefined) {
+      recv.complete(frame)
+      this.owner.taken()
+      return true
+    }
+    if (this.isDone) return this.error === undefined ? recv.complete(undefined) : recv.fail(this.error)
+    return this.lateness !== undefined && recv.fail(this.lateness)
+  }
+
+  /** @internal */
+  enter(recv: Recv<In>): void {
+    this.receivers ??= new WaitList()
+    this.receivers.push(recv)
+  }
+
+  /** @internal */
+  exit(recv: Recv<In>): void {
+    this.receivers?.remove(recv)
+  }
+
   private decode(): In | undefined {
     try {
       while (!this.isStopped) {
         let frame = this.decoder.next()
         if (frame === undefined) frame = this.last()
-        if (frame === undefined || this.filter?.takes(frame) !== true) return frame
+        if (frame === undefined || !this.owner.takes(frame)) return frame
       }
     } catch (error) {
       this.isStopped = true
@@ -111,5 +163,27 @@ export class Inbox<In> {
     if (!this.hasEnded) return undefined
     this.isStopped = true
     return this.error === undefined ? this.decoder.end() : undefined
+  }
+}
+
+class Recv<In> extends Operation<In | undefined> {
+  constructor(private readonly inbox: Inbox<In>) {
+    super()
+  }
+
+  override get waitReason(): string {
+    return 'frame receive'
+  }
+
+  override attempt(): boolean {
+    return this.inbox.settle(this)
+  }
+
+  override park(): void {
+    this.inbox.enter(this)
+  }
+
+  override unpark(): void {
+    this.inbox.exit(this)
   }
 }

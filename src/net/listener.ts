@@ -10,7 +10,9 @@ import {
 } from 'node:net'
 import { ArgumentError, SluiceError } from '../runtime/errors.js'
 import { Operation } from '../runtime/operation.js'
+import { wait } from '../runtime/promise.js'
 import { type Scheduler, scheduler } from '../runtime/scheduler.js'
+import { duplicates } from './duplicate.js'
 
 /** Where to listen: one of `port`, `path` and `fd`. */
 export interface Endpoint {
@@ -93,6 +95,11 @@ export class Listener {
   /** Begins to accept. Throws `ListenError`. A wait that is given up stops the listener. */
   open(): Operation<Address> {
     return new Opening(this)
+  }
+
+  /** More descriptors of the socket that listens, for as many threads, which close them when they end. */
+  duplicates(count: number): Operation<number[]> {
+    return wait(duplicates(this.server, count))
   }
 
   /** Accepts no more. Connections stay. */
@@ -243,9 +250,9 @@ export function addressText({
   port,
   path,
 }: {
-  host?: string
-  port?: number
-  path?: string
+  host?: string | undefined
+  port?: number | undefined
+  path?: string | undefined
 }): string {
   if (path !== undefined) return path
   return `${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -156,7 +156,7 @@ function seenBy(parser: RequestParser, bytes: Uint8Array, base: number): Seen {
 
 /** Characters of the same codes. */
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).latin1Slice()
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 
 /** Bytes of the same codes. */

@@ -47,11 +47,9 @@ const forbiddenTrailers = new Set(
    content-range authorization cookie set-cookie cache-control`.split(/\s+/),
 )
 
-/** Why nothing more is read. */
-class Stop extends Error {
-  constructor(readonly end: End) {
-    super(String(end))
-  }
+/** Why nothing more is read. No Error: a stack costs more than all the rest, a million times. */
+class Stop {
+  constructor(readonly end: End) {}
 }
 
 /** What is to be made of all these bytes. */
@@ -257,9 +255,7 @@ class Message {
     const text = end < 0 ? this.text.slice(start) : this.text.slice(start, end)
     const line = end < 0 && text.endsWith('\r') ? text.slice(0, -1) : text
     const isAllowed =
-      end < 0 && line === text
-        ? endings.some((ending) => sizeLine.test(line + ending))
-        : sizeLine.test(line)
+      end < 0 && line === text ? endings.some((ending) => sizeLine.test(line + ending)) : sizeLine.test(line)
     const digits = line.split(';', 1)[0] ?? ''
     const extensionBytes = line.length - digits.length
     if (!isAllowed || extensionBytes > mostBytes) throw new Stop(400)

@@ -1,0 +1,26 @@
+export { ClientGone, type RequestBody } from './body.js'
+export { BodyLengthError } from './body-sender.js'
+export type { FormFields } from './form-fields.js'
+export type { Handler, Middleware, Next, Onward, Reply } from './handler.js'
+export { HttpError, type HttpErrorOptions } from './http-error.js'
+export type { Limits, Timeouts } from './limits.js'
+export { HttpRequest } from './request.js'
+export type { RequestHeaders } from './request-headers.js'
+export {
+  type BodySource,
+  type BodyWriter,
+  bytes,
+  empty,
+  HttpResponse,
+  json,
+  redirect,
+  type ResponseBody,
+  type ResponseOptions,
+  stream,
+  text,
+} from './response.js'
+export type { HeaderInit, ResponseHeaders } from './response-headers.js'
+export { type Router, router } from './router.js'
+export { type ServeAllOptions, serve } from './serve.js'
+export type { Server, ServeOptions, Served, ServerStats } from './server.js'
+export { ShutdownError } from './shutdown-error.js'

@@ -1,0 +1,63 @@
+import type { Endpoint } from '../net/listener.js'
+import { loadModule } from '../parallel/module-loader.js'
+import { task } from '../parallel/task.js'
+import type { RecvChan } from '../runtime/chan.js'
+import { ArgumentError } from '../runtime/errors.js'
+import { wait } from '../runtime/promise.js'
+import { appOf, Server, type ServeOptions, type ServerStats, type Served } from './server.js'
+
+/** What a thread needs to know to serve an app: how to get it, since functions cannot be sent. */
+export interface ThreadJob {
+  /** The module that exports the app, and under which name. */
+  readonly module: string
+  readonly name: string
+  readonly options: Omit<ServeOptions, keyof Endpoint>
+  /** A descriptor of the socket that all threads accept on. */
+  readonly fd: number
+  /** Closed to begin the shutdown. */
+  readonly stop: RecvChan<never>
+  /** Which server it is, of several in one process. */
+  readonly id: number
+}
+
+/** The servers of this thread. */
+const running = new Map<number, Server>()
+
+/** Serves on the thread that runs it, until `stop` is closed and what was under way has ended. */
+export const serveThread = task(import.meta.url, 'serveThread', function* (job: ThreadJob) {
+  const app = appOf(yield* wait(exportOf(job.module, job.name)))
+  const server = new Server(app, { ...job.options, fd: job.fd, signals: false })
+  running.set(job.id, server)
+  try {
+    yield* server.listening()
+    yield* job.stop.recv()
+    server.shutdown()
+    yield* server
+  } finally {
+    running.delete(job.id)
+    server.close()
+  }
+})
+
+/** What a server of this thread has done; `undefined` when it has none. */
+export const threadStats = task(import.meta.url, 'threadStats', (id: number): ServerStats | undefined =>
+  running.get(id)?.stats(),
+)
+
+/** Under which name a module exports the app. @throws ArgumentError if it does not. */
+export async function nameOf(app: Served, module: string): Promise<string> {
+  const exports = (await loadModule(module)) as Record<string, unknown>
+  const name = Object.keys(exports).find((each) => exports[each] === app)
+  if (name !== undefined) return name
+  throw new ArgumentError(
+    `serve() on several threads: ${module} does not export the app, so no thread could load it; write \`export const app = …\` there, or say with \`module\` (an import.meta.url) which one exports it`,
+  )
+}
+
+async function exportOf(module: string, name: string): Promise<Served> {
+  const exports = (await loadModule(module)) as Record<string, Served | undefined>
+  const app = exports[name]
+  if (app === undefined)
+    throw new ArgumentError(`serve() on several threads: ${module} has no export ${name} there`)
+  return app
+}

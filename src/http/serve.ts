@@ -1,0 +1,57 @@
+import { ArgumentError } from '../runtime/errors.js'
+import { procs } from '../parallel/gomaxprocs.js'
+import { appOf, Server, type ServeOptions, type Served } from './server.js'
+
+/** How `serve` is told what to do. */
+export interface ServeAllOptions extends ServeOptions {
+  /**
+   * On how many threads connections are accepted and handlers run: 1 by default; `'all'` for as many as `procs()` says.
+   * With more than one, each thread loads the module that exports the app.
+   */
+  procs?: number | 'all'
+  /** The module that exports the app, as its `import.meta.url`: the one that calls `serve` by default. */
+  module?: string
+}
+
+/**
+ * Serves HTTP: an app of `router()`, or a fetch handler (a function from Request to Response, or an object that has one
+ * as `fetch`). It listens at once; the handle is waited for like a goroutine, until the server has shut down.
+ *
+ * ```ts
+ * yield* serve(app, { port: 8080 })
+ * ```
+ *
+ * @throws ArgumentError for an option that is none, or a value that cannot be. The wait throws `ListenError`.
+ */
+export function serve(app: Served, { procs: count = 1, module, ...options }: ServeAllOptions = {}): Server {
+  const threads = threadsOf(count)
+  if (threads === 1) return new Server(appOf(app), options)
+  if (options.onError !== undefined) {
+    throw new ArgumentError(
+      'serve() on several threads cannot send onError to them: leave it out, and let a middleware of the app see errors',
+    )
+  }
+  return new Server(appOf(app), options, { app, count: threads - 1, module: module ?? callerOf(serve) })
+}
+
+function threadsOf(count: number | 'all'): number {
+  const most = procs()
+  if (count === 'all') return most
+  if (Number.isInteger(count) && count >= 1 && count <= most) return count
+  throw new ArgumentError(
+    `serve() needs procs from 1 to ${most}, which procs() says, or 'all', not ${String(count)}: procs(n) raises it`,
+  )
+}
+
+/** The module of the code that called `fn`, from its stack. */
+function callerOf(fn: typeof serve): string {
+  const at: { stack?: string } = {}
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 1
+  Error.captureStackTrace(at, fn)
+  Error.stackTraceLimit = limit
+  const place = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*?):\d+:\d+\)?$/m.exec(at.stack ?? '')?.[1]
+  if (place === undefined)
+    throw new ArgumentError('serve() cannot see which module calls it: say `module: import.meta.url`')
+  return place.startsWith('file:') ? place : new URL(`file://${place}`).href
+}

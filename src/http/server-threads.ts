@@ -1,0 +1,98 @@
+import type { Listener } from '../net/listener.js'
+import { sharedChan } from '../parallel/make-chan.js'
+import type { SharedChan } from '../parallel/shared-chan.js'
+import { WorkerDied } from '../parallel/worker-died.js'
+import { go } from '../runtime/go.js'
+import type { Goroutine } from '../runtime/goroutine.js'
+import { complain } from '../runtime/host.js'
+import type { Routine } from '../runtime/operation.js'
+import { wait } from '../runtime/promise.js'
+import { sleep } from '../runtime/sleep.js'
+import type { ThreadJob } from './serve-thread.js'
+import type { Served, ServeOptions, ServerStats } from './server.js'
+
+/** The other threads that a server is to run on. */
+export interface Crew {
+  readonly app: Served
+  readonly count: number
+  /** The module that exports the app. */
+  readonly module: string
+}
+
+/** How long a thread that has died is not replaced: one that dies at once would keep the others busy. */
+const pauseMs = 500
+let lastId = 0
+
+/** The threads beside the main one that accept connections of a server. One that dies is replaced. */
+export class ServerThreads {
+  private readonly id = ++lastId
+  private stopping: SharedChan<never> | undefined = undefined
+  private readonly keepers: Goroutine<void>[] = []
+  private isOver = false
+
+  constructor(
+    private readonly crew: Crew,
+    private readonly listener: Listener,
+    private readonly options: ServeOptions,
+  ) {}
+
+  /** Starts to accept on all of them. Throws `ArgumentError` if the module does not export the app. */
+  *start(): Routine<void> {
+    const { app, count, module } = this.crew
+    const { nameOf } = yield* wait(import('./serve-thread.js'))
+    const name = yield* wait(nameOf(app, module))
+    const stop = sharedChan<never>()
+    this.stopping = stop
+    const { limits, timeouts, connections, graceMs, lameDuckMs } = this.options
+    const options = definedOnly({ limits, timeouts, connections, graceMs, lameDuckMs })
+    const descriptors = yield* this.listener.duplicates(count)
+    for (const [i, fd] of descriptors.entries())
+      this.keepers.push(go(this.keep.bind(this), i + 1, { module, name, options, fd, stop, id: this.id }))
+  }
+
+  /** Begins the shutdown on all of them. */
+  stop(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.stopping?.close()
+  }
+
+  /** Waits until all have shut down. */
+  *ended(): Routine<void> {
+    for (const keeper of this.keepers) yield* keeper
+  }
+
+  /** What each of them has done. */
+  *stats(): Routine<ServerStats[]> {
+    const { threadStats } = yield* wait(import('./serve-thread.js'))
+    const all: ServerStats[] = []
+    for (let p = 1; p <= this.keepers.length; p++) {
+      const stats = yield* threadStats.on(p)(this.id)
+      if (stats !== undefined) all.push(stats)
+    }
+    return all
+  }
+
+  private *keep(p: number, job: ThreadJob): Routine<void> {
+    const { serveThread } = yield* wait(import('./serve-thread.js'))
+    for (let { fd } = job; ; ) {
+      try {
+        yield* serveThread.on(p)({ ...job, fd })
+        return
+      } catch (error) {
+        if (!(error instanceof WorkerDied) || this.isOver) throw error
+        complain(
+          `thread ${p} of the server has died (${error.message}): its connections are lost, another one takes its place`,
+        )
+      }
+      yield* sleep(pauseMs)
+      if (this.isOver) return
+      ;[fd = -1] = yield* this.listener.duplicates(1)
+    }
+  }
+}
+
+function definedOnly<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // What was left out is left out for the thread as well: `undefined` would be an answer.
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never
+}
