@@ -59,7 +59,7 @@ export class LightHeaders {
 
   set(name: string, value: string): void {
     const key = keyOf('set', name)
-    const text = valueOf('set', name, value)
+    const text = headerValue('set', name, value)
     const list = this.#changed()
     const at = this.#indexOf(key)
     if (at < 0) list.push(key, text)
@@ -71,7 +71,7 @@ export class LightHeaders {
 
   append(name: string, value: string): void {
     const key = keyOf('append', name)
-    const text = valueOf('append', name, value)
+    const text = headerValue('append', name, value)
     const list = this.#changed()
     const at = key === 'set-cookie' ? -1 : this.#indexOf(key)
     if (at < 0) list.push(key, text)
@@ -181,7 +181,7 @@ function keyOf(method: string, name: string): string {
 }
 
 /** A value as a header holds it. @throws TypeError for what none can hold. */
-export function valueOf(method: string, name: string, value: string): string {
+export function headerValue(method: string, name: string, value: string): string {
   const text = String(value)
   const bare = isBlankAt(text, 0) || isBlankAt(text, text.length - 1) ? text.replace(blankEnds, '') : text
   if (notInValues.test(bare))

@@ -1,6 +1,6 @@
 import { inspect, types } from 'node:util'
 import { type BodyContent, GivenStream, isDisturbed, LightBody, pulledStream } from './fetch-body.js'
-import { asHeaders, type HeadersSource, LightHeaders, valueOf } from './fetch-headers.js'
+import { asHeaders, type HeadersSource, LightHeaders, headerValue } from './fetch-headers.js'
 import { platform, standIn } from './fetch-platform.js'
 import { HttpResponse } from './response.js'
 import { addHeaders, StreamBody } from './fetch-send.js'
@@ -185,7 +185,7 @@ export class LightResponse {
     const headers = init.headers as NonNullable<HeadersSource> // there are some: see the constructor
     const type = onlyType(headers)
     if (type === undefined) this.#headers = LightHeaders.of(headers)
-    else this.#type = valueOf('append', 'content-type', type)
+    else this.#type = headerValue('append', 'content-type', type)
   }
 
   #setDefaultType(): void {

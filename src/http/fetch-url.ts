@@ -4,7 +4,7 @@ import type { HttpRequest } from './request.js'
 /** Hosts and paths that stand in a URL as they are; others are normalised. */
 const plainHost = /^(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*(?::(?:[1-9]\d{3}|[1-5]\d{4}))?$/
 const address =
-  /^(?:(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])(?:\.(?!:)|(?=:|$))){4}(?::(?:[1-9]\d{3}|[1-5]\d{4}))?$/
+  /^(?:(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.){3}(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])(?::(?:[1-9]\d{3}|[1-5]\d{4}))?$/
 const plainTarget = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?[\]]*)?$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 /** What would end the host, and let it say the path as well. */

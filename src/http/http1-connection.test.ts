@@ -11,7 +11,8 @@ import type { HttpRequest } from './request.js'
 import { bytes, empty, HttpResponse, json, stream, text } from './response.js'
 import { routeOf } from './route.js'
 import { serve } from './serve.js'
-import type { Server, ServeOptions } from './server.js'
+import type { ServeOptions } from './serve-options.js'
+import type { Server } from './server.js'
 
 const servers: Server[] = []
 const clients: RawClient[] = []

@@ -123,6 +123,10 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return this.connection.socket.remotePort ?? 0
   }
 
+  get isStopping(): boolean {
+    return this.service.isDraining
+  }
+
   get ctx(): Context {
     return this.service.ctx
   }

@@ -22,5 +22,7 @@ export {
 export type { HeaderInit, ResponseHeaders } from './response-headers.js'
 export { type Router, router } from './router.js'
 export { type ServeAllOptions, serve } from './serve.js'
-export type { Server, ServeOptions, Served, ServerStats } from './server.js'
+export type { ServeOptions, ServerStats } from './serve-options.js'
+export type { Server, Served } from './server.js'
+export { type HealthOptions, health } from './health.js'
 export { ShutdownError } from './shutdown-error.js'

@@ -1,4 +1,3 @@
-import { background } from '../context/background.js'
 import type { Context } from '../context/context.js'
 import type { Operation } from '../runtime/operation.js'
 import { decodeUtf8, emptyBody, type RequestBody } from './body.js'
@@ -8,7 +7,7 @@ import { HttpError } from './http-error.js'
 import { RequestContext } from './request-context.js'
 import type { RequestHeaders } from './request-headers.js'
 import type { HttpResponse } from './response.js'
-import { parseJson } from './strict-json.js'
+import { JsonError, parseJson } from './strict-json.js'
 import type { Detached } from './upgrade.js'
 
 /** What a request knows of the way it came; one object for all requests of a connection. */
@@ -16,6 +15,8 @@ export interface Arrival {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly isSecure: boolean
+  /** The server is shutting down. */
+  readonly isStopping: boolean
   /** Ends with the server. */
   readonly ctx: Context
 }
@@ -161,7 +162,7 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
     const type = this.headers.get('content-type')
     return this.body.read((bytes) => {
       checkType(type, isJson, 'application/json')
-      return parseJson(decodeUtf8(bytes))
+      return readJson(decodeUtf8(bytes))
     })
   }
 
@@ -192,6 +193,15 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
 const isJson = /^application\/(?:json|[!#$&^_.+\-a-z0-9]+\+json)\s*(?:;|$)/i
 const isForm = /^application\/x-www-form-urlencoded\s*(?:;|$)/i
 
+function readJson(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error
+    throw new HttpError(400, error.message, { cause: error })
+  }
+}
+
 function checkType(type: string | undefined, accepted: RegExp, name: string): void {
   if (type !== undefined && accepted.test(type)) return
   throw new HttpError(
@@ -199,6 +209,3 @@ function checkType(type: string | undefined, accepted: RegExp, name: string): vo
     `the body is ${type === undefined ? 'of no Content-Type' : JSON.stringify(type)}: send ${name}`,
   )
 }
-
-/** The context of what belongs to no request. */
-export const nobody: Arrival = { remoteAddress: '', remotePort: 0, isSecure: false, ctx: background() }

@@ -2,6 +2,7 @@ import type { Handler, Middleware } from './handler.js'
 import type { HttpRequest } from './request.js'
 import { kindOf } from './route.js'
 import { RouteError } from './route-error.js'
+import type { PathParams } from './route-pattern.js'
 
 /** A middleware that may say what it makes of the body: what `req.valid` is for the handler after it. */
 export interface Validates<V> extends Middleware {
@@ -9,11 +10,42 @@ export interface Validates<V> extends Middleware {
   readonly valid?: V
 }
 
-/** What a route is registered with: middleware, one of which may say what the body is, and the handler behind them. */
-export type Stack<P, V> = readonly [
-  ...middleware: readonly Validates<V>[],
-  handler: Handler<HttpRequest<P, V>>,
-]
+/**
+ * Registers a route: a path, middleware, and the handler behind them, whose `req.params` are those of the path and whose
+ * `req.valid` is what a middleware (`body(schema)`) makes of the body. The compiler finds that for up to four middleware.
+ *
+ * @template Before arguments before the path. @template Above parameters of the prefix. @template R what it returns.
+ */
+export type Register<Before extends readonly unknown[], Above, R> = Registers<Before, Above, R>['register']
+
+// Written as a method, so that the compiler takes a router for one of more parameters than it knows: see `Router`.
+// One signature for each number of middleware, because it does not infer through a tuple of any length.
+interface Registers<Before extends readonly unknown[], Above, R> {
+  register<P extends string>(...args: [...Before, path: P, handler: To<P, Above, unknown>]): R
+  register<P extends string, V>(...args: [...Before, path: P, a: Validates<V>, handler: To<P, Above, V>]): R
+  register<P extends string, V>(
+    ...args: [...Before, path: P, a: Validates<V>, b: Validates<V>, handler: To<P, Above, V>]
+  ): R
+  register<P extends string, V>(
+    ...args: [...Before, path: P, a: Validates<V>, b: Validates<V>, c: Validates<V>, handler: To<P, Above, V>]
+  ): R
+  register<P extends string, V>(
+    ...args: [
+      ...Before,
+      path: P,
+      a: Validates<V>,
+      b: Validates<V>,
+      c: Validates<V>,
+      d: Validates<V>,
+      handler: To<P, Above, V>,
+    ]
+  ): R
+  register<P extends string>(
+    ...args: [...Before, path: P, ...stack: readonly [...Middleware[], To<P, Above, unknown>]]
+  ): R
+}
+
+type To<P extends string, Above, V> = Handler<HttpRequest<PathParams<P> & Above, V>>
 
 /** The middleware and the handler of a stack whose types are gone. @throws RouteError */
 export function readStack(stack: readonly unknown[], path: string): [Middleware[], Handler] {

@@ -5,7 +5,7 @@ import type { HttpRequest } from './request.js'
 import type { Route } from './route.js'
 import { placeOf, RouteError } from './route-error.js'
 import { type PathParams, RoutePattern } from './route-pattern.js'
-import { checkFunction, readStack, type Stack } from './route-stack.js'
+import { checkFunction, readStack, type Register } from './route-stack.js'
 import { type Answers, RouteTable, standingBefore, type Under } from './route-table.js'
 
 /** What has been said to a router. */
@@ -66,6 +66,17 @@ export function router<Above = unknown>(): Router<Above> {
  * that is no function.
  */
 export class Router<in Above = unknown> {
+  readonly get: Register<[], Above, this>
+  readonly post: Register<[], Above, this>
+  readonly put: Register<[], Above, this>
+  readonly patch: Register<[], Above, this>
+  readonly delete: Register<[], Above, this>
+  readonly head: Register<[], Above, this>
+  readonly options: Register<[], Above, this>
+  /** A route for each method that no other route of this path answers. */
+  readonly all: Register<[], Above, this>
+  /** A route for several methods, or for one without a function here: `app.method(['REPORT'], '/calendar', …)`. */
+  readonly method: Register<[methods: readonly string[]], Above, this>
   private readonly steps: Step[]
   private readonly claims: Map<string, Claim>
   private readonly parents: Parent[]
@@ -73,54 +84,24 @@ export class Router<in Above = unknown> {
   private table: RouteTable | undefined
 
   constructor() {
+    this.get = this.registers('GET')
+    this.post = this.registers('POST')
+    this.put = this.registers('PUT')
+    this.patch = this.registers('PATCH')
+    this.delete = this.registers('DELETE')
+    this.head = this.registers('HEAD')
+    this.options = this.registers('OPTIONS')
+    this.all = this.registers(undefined)
+    const method = (methods: readonly string[], path: string, ...stack: readonly unknown[]) => {
+      for (const each of methods) checkMethod(each, path)
+      return this.add(methods, path, stack, method)
+    }
+    this.method = method
     this.steps = []
     this.claims = new Map()
     this.parents = []
     this.missing = undefined
     this.table = undefined
-  }
-
-  get<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['GET'], path, stack, this.get)
-  }
-
-  post<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['POST'], path, stack, this.post)
-  }
-
-  put<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['PUT'], path, stack, this.put)
-  }
-
-  patch<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['PATCH'], path, stack, this.patch)
-  }
-
-  delete<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['DELETE'], path, stack, this.delete)
-  }
-
-  head<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['HEAD'], path, stack, this.head)
-  }
-
-  options<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add(['OPTIONS'], path, stack, this.options)
-  }
-
-  /** A route for each method that no other route of this path answers. */
-  all<P extends string, V = unknown>(path: P, ...stack: Stack<PathParams<P> & Above, V>): this {
-    return this.add([undefined], path, stack, this.all)
-  }
-
-  /** A route for several methods, or for one that has no function here: `app.method(['REPORT'], '/calendar', …)`. */
-  method<P extends string, V = unknown>(
-    methods: readonly string[],
-    path: P,
-    ...stack: Stack<PathParams<P> & Above, V>
-  ): this {
-    for (const method of methods) checkMethod(method, path)
-    return this.add(methods, path, stack, this.method)
   }
 
   /**
@@ -156,6 +137,11 @@ export class Router<in Above = unknown> {
   handle(req: HttpRequest): Settled {
     const route = this.route(req)
     return settle(route.handler(req), route)
+  }
+
+  private registers(method: string | undefined): Register<[], Above, this> {
+    const register = (path: string, ...stack: readonly unknown[]) => this.add([method], path, stack, register)
+    return register
   }
 
   private add(

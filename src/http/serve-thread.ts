@@ -4,7 +4,8 @@ import { task } from '../parallel/task.js'
 import type { RecvChan } from '../runtime/chan.js'
 import { ArgumentError } from '../runtime/errors.js'
 import { wait } from '../runtime/promise.js'
-import { appOf, Server, type ServeOptions, type ServerStats, type Served } from './server.js'
+import type { ServeOptions, ServerStats } from './serve-options.js'
+import { appOf, Server, type Served } from './server.js'
 
 /** What a thread needs to know to serve an app: how to get it, since functions cannot be sent. */
 export interface ThreadJob {

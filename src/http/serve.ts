@@ -1,6 +1,7 @@
 import { ArgumentError } from '../runtime/errors.js'
 import { procs } from '../parallel/gomaxprocs.js'
-import { appOf, Server, type ServeOptions, type Served } from './server.js'
+import type { ServeOptions } from './serve-options.js'
+import { appOf, Server, type Served } from './server.js'
 
 /** How `serve` is told what to do. */
 export interface ServeAllOptions extends ServeOptions {
@@ -31,7 +32,12 @@ export function serve(app: Served, { procs: count = 1, module, ...options }: Ser
       'serve() on several threads cannot send onError to them: leave it out, and let a middleware of the app see errors',
     )
   }
-  return new Server(appOf(app), options, { app, count: threads - 1, module: module ?? callerOf(serve) })
+  return new Server(appOf(app), options, {
+    app,
+    count: threads - 1,
+    module: module ?? callerOf(serve),
+    tasks: () => import('./serve-thread.js'),
+  })
 }
 
 function threadsOf(count: number | 'all'): number {

@@ -8,8 +8,9 @@ import { complain } from '../runtime/host.js'
 import type { Routine } from '../runtime/operation.js'
 import { wait } from '../runtime/promise.js'
 import { sleep } from '../runtime/sleep.js'
-import type { ThreadJob } from './serve-thread.js'
-import type { Served, ServeOptions, ServerStats } from './server.js'
+import type { ServeOptions, ServerStats } from './serve-options.js'
+import type { Served } from './server.js'
+import type * as ThreadTasks from './serve-thread.js'
 
 /** The other threads that a server is to run on. */
 export interface Crew {
@@ -17,6 +18,8 @@ export interface Crew {
   readonly count: number
   /** The module that exports the app. */
   readonly module: string
+  /** Loads what runs on them: with it comes all of sluice/parallel, which one thread does not need. */
+  readonly tasks: () => Promise<typeof ThreadTasks>
 }
 
 /** How long a thread that has died is not replaced: one that dies at once would keep the others busy. */
@@ -39,7 +42,7 @@ export class ServerThreads {
   /** Starts to accept on all of them. Throws `ArgumentError` if the module does not export the app. */
   *start(): Routine<void> {
     const { app, count, module } = this.crew
-    const { nameOf } = yield* wait(import('./serve-thread.js'))
+    const { nameOf } = yield* wait(this.crew.tasks())
     const name = yield* wait(nameOf(app, module))
     const stop = sharedChan<never>()
     this.stopping = stop
@@ -64,7 +67,7 @@ export class ServerThreads {
 
   /** What each of them has done. */
   *stats(): Routine<ServerStats[]> {
-    const { threadStats } = yield* wait(import('./serve-thread.js'))
+    const { threadStats } = yield* wait(this.crew.tasks())
     const all: ServerStats[] = []
     for (let p = 1; p <= this.keepers.length; p++) {
       const stats = yield* threadStats.on(p)(this.id)
@@ -73,8 +76,8 @@ export class ServerThreads {
     return all
   }
 
-  private *keep(p: number, job: ThreadJob): Routine<void> {
-    const { serveThread } = yield* wait(import('./serve-thread.js'))
+  private *keep(p: number, job: ThreadTasks.ThreadJob): Routine<void> {
+    const { serveThread } = yield* wait(this.crew.tasks())
     for (let { fd } = job; ; ) {
       try {
         yield* serveThread.on(p)({ ...job, fd })

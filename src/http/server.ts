@@ -1,17 +1,11 @@
 import type { Socket } from 'node:net'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
-import type { CancelContext, Context } from '../context/context.js'
+import type { CancelContext } from '../context/context.js'
 import { Connection, type Protocol } from '../net/connection.js'
-import {
-  type ConnectionLimits,
-  ConnectionManager,
-  type ConnectionStats,
-  type Member,
-} from '../net/connection-manager.js'
-import { type Address, type Endpoint, Listener } from '../net/listener.js'
+import { ConnectionManager, type Member } from '../net/connection-manager.js'
+import { type Address, Listener } from '../net/listener.js'
 import { prepareThread } from '../runtime/debug.js'
-import { ArgumentError } from '../runtime/errors.js'
 import { spawn } from '../runtime/go.js'
 import type { Goroutine } from '../runtime/goroutine.js'
 import { complain } from '../runtime/host.js'
@@ -20,52 +14,20 @@ import { scheduler, thread } from '../runtime/scheduler.js'
 import { sleep } from '../runtime/sleep.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
 import { Http1Connection } from './http1-connection.js'
-import { defaultLimits, defaultTimeouts, type Limits, type Timeouts, withDefaults } from './limits.js'
+import { defaultLimits, defaultTimeouts, withDefaults } from './limits.js'
 import type { HttpRequest } from './request.js'
 import { routeOf } from './route.js'
 import { type App, Service } from './service.js'
 import { ShutdownError } from './shutdown-error.js'
+import {
+  checkedMs,
+  checkNames,
+  defaultGraceMs,
+  type ServeOptions,
+  type ServerStats,
+} from './serve-options.js'
 import { type Crew, ServerThreads } from './server-threads.js'
 import { Signals } from './signals.js'
-
-export interface ServeOptions extends Endpoint {
-  /** How much a request may hold. */
-  limits?: Partial<Limits>
-  /** How long each phase of a request may take. */
-  timeouts?: Partial<Timeouts>
-  /** How many connections there may be, and what becomes of those beyond. */
-  connections?: Omit<ConnectionLimits, 'idleTimeoutMs'>
-  /** Its end begins the shutdown. */
-  ctx?: Context
-  /** Whether SIGTERM and SIGINT begin the shutdown, and a second one ends the process: true by default. */
-  signals?: boolean
-  /** How long requests under way have to finish at a shutdown, in ms: 10 s by default, less than most supervisors wait. */
-  graceMs?: number
-  /** How long connections are still accepted after `/readyz` says no, in ms: for a load balancer to notice. 0 by default. */
-  lameDuckMs?: number
-  /** Receives what handlers throw that is no `HttpError`; written to standard error by default. */
-  onError?: (error: unknown, req: HttpRequest | undefined) => void
-}
-
-/** What a server has done so far. */
-export interface ServerStats {
-  readonly requests: number
-  /** Requests that were refused before a handler saw them: malformed, too large. */
-  readonly refused: number
-  /** Requests and connections that took too long. */
-  readonly timedOut: number
-  /** Handlers that threw something else than an `HttpError`. */
-  readonly failed: number
-  /** Responses by the first digit of their status. */
-  readonly responses: readonly number[]
-  readonly connections: ConnectionStats
-}
-
-const defaultGraceMs = 10_000
-// biome-ignore format: a list
-const options = [
-  'port', 'host', 'path', 'fd', 'backlog', 'limits', 'timeouts', 'connections', 'ctx', 'signals', 'graceMs', 'lameDuckMs', 'onError',
-]
 
 /** What can be served: a router, or a fetch handler. */
 export type Served = App | FetchApp
@@ -95,11 +57,7 @@ export class Server implements PromiseLike<void> {
     private readonly given: ServeOptions,
     crew?: Crew,
   ) {
-    for (const name in given)
-      if (!options.includes(name))
-        throw new ArgumentError(
-          `serve() knows no option ${name}: there are ${options.join(', ')}, procs, module`,
-        )
+    checkNames(given)
     if (!thread.prepared) prepareThread()
     const on = scheduler()
     this.graceMs = checkedMs('graceMs', given.graceMs ?? defaultGraceMs)
@@ -225,11 +183,6 @@ function refuse(socket: Socket): void {
     'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n',
   )
   socket.destroySoon()
-}
-
-function checkedMs(name: string, ms: number): number {
-  if (typeof ms === 'number' && ms >= 0) return ms
-  throw new ArgumentError(`serve() needs a number of milliseconds from 0 for ${name}, not ${String(ms)}`)
 }
 
 function reportError(error: unknown, req: HttpRequest | undefined): void {

@@ -1,18 +1,15 @@
 import { z } from 'zod'
 import { body } from './body-schema.js'
-import type { Handler, Middleware } from './handler.js'
-import type { HttpRequest } from './request.js'
-import { text } from './response.js'
-import type { Stack, Validates } from './route-stack.js'
+import type { Middleware } from './handler.js'
+import { router } from './router.js'
+import { json } from './response.js'
 const order = z.object({ item: z.string(), count: z.coerce.number() })
-declare function f1<V = unknown>(...m: readonly [...m: readonly Validates<V>[], h: (x: HttpRequest<{}, V>) => void]): void
-f1(body(order), (x) => {x.valid.item})
-declare function f2<V = unknown>(...m: readonly [...m: readonly Validates<V>[], h: Handler<HttpRequest<{}, V>>]): void
-f2(body(order), (x) => {x.valid.item; return text('')})
-declare function f3<P extends string, V = unknown>(p: P, ...m: Stack<{p: P}, V>): void
-f3('/', body(order), (x) => {x.valid.item; return text('')})
-class R { f4<P extends string, V = unknown>(p: P, ...m: Stack<{p: P}, V>): this { return this }
-f5<P extends string, V>(p: P, ...m: Stack<{p: P}, V>): this { return this }
- }
-new R().f4('/', body(order), (x) => {x.valid.item; return text('')})
-new R().f5('/', body(order), (x) => {x.valid.item; return text('')})
+declare const log: Middleware
+const app = router()
+app.post('/1', log, body(order), (req) => json(req.valid.item))
+app.post('/2', body(order), log, (req) => json(req.valid.item))
+app.post('/3', body(order), function* (req) { return json(req.valid.item) })
+app.post('/4', body(order, { maxBytes: 1 }), (req) => json(req.valid.item))
+app.post('/5', log, body(order), log, (req) => json(req.valid.item))
+const b = body(order)
+app.post('/6', log, b, log, (req) => json(req.valid.item))
