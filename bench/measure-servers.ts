@@ -57,13 +57,17 @@ export async function measureServers(bench: ServerCase, rounds: number, smoke: b
 }
 
 function rowsOf(bench: ServerCase, lanes: ReadonlyMap<ServerName, Lane>, smoke: boolean): Row[] {
+  const idle = [...lanes.values()].flatMap(idleShare)
   return bench.rows.flatMap(({ ours, peers = bench.peers, targets }) => {
     const lane = lanes.get(ours)
     if (lane === undefined) return []
     const theirs = peers.flatMap((name) => lanes.get(name) ?? [])
     const notes = Object.values(servingFacts())
     if (bench.note !== undefined) notes.push(bench.note)
-    notes.push(...[lane, ...theirs].flatMap(idlerOf))
+    if (idle.length > 0)
+      notes.push(
+        `wrk or a busy machine set the figure of who had its core for part of the time: ${idle.join(', ')}`,
+      )
     return {
       case: `${bench.name}; ${ours}`,
       unit: bench.unit,
@@ -77,12 +81,9 @@ function rowsOf(bench: ServerCase, lanes: ReadonlyMap<ServerName, Lane>, smoke: 
 }
 
 /** A server that has time left is not what was measured. */
-function idlerOf({ server, busy }: Lane): string[] {
+function idleShare({ server, busy }: Lane): string[] {
   const part = median(busy)
-  const percent = Math.round(part * 100)
-  return part < 0.9
-    ? [`${server.name} ran ${percent} % of the time: wrk or a busy machine set its figure`]
-    : []
+  return part < 0.9 ? [`${server.name} ${Math.round(part * 100)} %`] : []
 }
 
 /** A peer that fails is left out of this case; that we fail is not to be passed over. */

@@ -28,7 +28,8 @@ export async function buildServers(): Promise<void> {
   }
   await bundle('programs/idle-connections.ts', '.build/idle-connections.mjs')
   await bundle('programs/sluice-http.ts', '.build/sluice-http.mjs')
-  add('goroutine handlers', [...node, '.build/sluice-http.mjs', 'goroutine'], '')
+  const zod = isInstalled('zod') ? `zod ${versionOf('zod')}` : '' // without the peers it is the one of the tests
+  add('goroutine handlers', [...node, '.build/sluice-http.mjs', 'goroutine'], zod)
   add('plain handlers', [...node, '.build/sluice-http.mjs', 'plain'], '')
   await addNode('node:http', 'node-http', [])
   await addNode('fastify', 'fastify', ['fastify'])

@@ -24,9 +24,10 @@ export class LightBody {
   private stream: ReadableStream<Uint8Array> | undefined
   private isRead: boolean
 
-  constructor(content: BodyContent) {
+  /** @param stream one that holds the same, if somebody has made it already. */
+  constructor(content: BodyContent, stream: ReadableStream<Uint8Array> | undefined = content.given) {
     this.content = content
-    this.stream = content.given
+    this.stream = stream
     this.isRead = false
   }
 
@@ -40,28 +41,28 @@ export class LightBody {
     return this.isRead || (this.stream !== undefined && isDisturbed(this.stream))
   }
 
-  async text(): Promise<string> {
-    return decodeText(await this.read())
+  text(): Promise<string> {
+    return this.read(decodeText)
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(decodeText(await this.read()))
+  json(): Promise<unknown> {
+    return this.read((bytes) => JSON.parse(decodeText(bytes)))
   }
 
-  async bytes(): Promise<Uint8Array> {
-    return new Uint8Array(await this.read())
+  bytes(): Promise<Uint8Array> {
+    return this.read((bytes) => new Uint8Array(bytes))
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return new Uint8Array(await this.read()).buffer
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.read((bytes) => new Uint8Array(bytes).buffer)
   }
 
-  async blob(): Promise<Blob> {
-    return this.asResponse(await this.read()).blob()
+  blob(): Promise<Blob> {
+    return this.read((bytes) => this.asResponse(bytes).blob())
   }
 
-  async formData(): Promise<FormData> {
-    return this.asResponse(await this.read()).formData()
+  formData(): Promise<FormData> {
+    return this.read((bytes) => this.asResponse(bytes).formData())
   }
 
   /** @throws TypeError if it has been read, or somebody is about to. */
@@ -95,9 +96,13 @@ export class LightBody {
     return undefined
   }
 
-  private async read(): Promise<Uint8Array> {
-    this.take()
-    return this.content.load()
+  private read<T>(convert: (bytes: Uint8Array) => T | PromiseLike<T>): Promise<T> {
+    try {
+      this.take()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.content.load().then(convert)
   }
 
   private asResponse(bytes: Uint8Array): Response {

@@ -3,7 +3,6 @@ import type { RequestHeaders } from './request-headers.js'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const blankEnds = /^[\t\n\r ]+|[\t\n\r ]+$/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a value must not hold.
 const notInValues = /[\0\n\r\u0100-\uffff]/
 
 /** What `new Headers` takes. */

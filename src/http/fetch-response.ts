@@ -1,5 +1,6 @@
 import { inspect, types } from 'node:util'
-import { type BodyContent, GivenStream, isDisturbed, LightBody, pulledStream } from './fetch-body.js'
+import { GivenStream, isDisturbed, LightBody } from './fetch-body.js'
+import { type Source, sourceOf, StaticContent, TypeOf } from './fetch-content.js'
 import { asHeaders, type HeadersSource, LightHeaders, headerValue } from './fetch-headers.js'
 import { platform, standIn } from './fetch-platform.js'
 import { HttpResponse } from './response.js'
@@ -8,12 +9,7 @@ import { addHeaders, StreamBody } from './fetch-send.js'
 const textType = 'text/plain;charset=UTF-8'
 const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/
 
-type Source = string | Uint8Array | null
-
 const jsonInit = { headers: { 'content-type': 'application/json' } }
-
-/** What the streams hold that were made of texts and bytes: what is sent unread need not be read. */
-const sources = new WeakMap<ReadableStream, Source>()
 
 /**
  * Fetch's `Response` for texts, bytes and streams: it keeps what it is given until it is sent, which takes a platform's
@@ -133,9 +129,11 @@ export class LightResponse {
   }
 
   // What fetch() gives is a Response as well, as it was before this class stood in.
-  static [Symbol.hasInstance](value: unknown): boolean {
+  static [Symbol.hasInstance](this: unknown, value: unknown): boolean {
+    // biome-ignore-start lint/complexity/noThisInStatic: it may be a class that extends this one.
     if (this === LightResponse) return value instanceof platform().Response
     return Function.prototype[Symbol.hasInstance].call(this, value)
+    // biome-ignore-end lint/complexity/noThisInStatic: as above
   }
 
   static json(data: unknown, init?: ResponseInit): Response {
@@ -195,11 +193,11 @@ export class LightResponse {
 
   #setStream(stream: ReadableStream<Uint8Array> | null): void {
     if (stream === null) return
-    const source = sources.get(stream)
+    const source = sourceOf(stream)
     if (source === undefined) this.#body = new LightBody(new GivenStream(stream, new TypeOf(this)))
     else {
       this.#source = source
-      this.#body = new LightBody(new StaticContent(source, this, stream))
+      this.#body = new LightBody(new StaticContent(source, this), stream)
     }
   }
 }
@@ -210,53 +208,6 @@ export function linkResponse(): void {
   if (Object.getPrototypeOf(LightResponse) === real) return
   Object.setPrototypeOf(LightResponse, real)
   standIn(LightResponse.prototype, real.prototype, LightResponse.platformOf)
-}
-
-/** The Content-Type of a response as it is when somebody asks. */
-class TypeOf {
-  constructor(private readonly response: LightResponse) {}
-
-  get type(): string {
-    return this.response.headers.get('content-type') ?? ''
-  }
-}
-
-/** A body that is known. */
-class StaticContent extends TypeOf implements BodyContent {
-  readonly given = undefined
-
-  /** @param stream one that was made of this source before. */
-  constructor(
-    private readonly source: Source,
-    response: LightResponse,
-    private readonly stream?: ReadableStream<Uint8Array>,
-  ) {
-    super(response)
-  }
-
-  get isNull(): boolean {
-    return this.source === null
-  }
-
-  async load(): Promise<Uint8Array> {
-    return bytesOf(this.source)
-  }
-
-  open(): ReadableStream<Uint8Array> {
-    if (this.stream !== undefined) return this.stream
-    let rest: Source = this.source
-    const stream = pulledStream(() => {
-      const bytes = bytesOf(rest)
-      rest = null
-      return bytes.length === 0 ? undefined : bytes
-    })
-    sources.set(stream, this.source)
-    return stream
-  }
-}
-
-function bytesOf(source: Source): Uint8Array {
-  return typeof source === 'string' ? new Uint8Array(Buffer.from(source)) : new Uint8Array(source ?? [])
 }
 
 /** What is kept as it is. All else, right or wrong, goes to the platform's class. */

@@ -564,8 +564,8 @@ describe('a client that is slow', () => {
     )
     client.socket.pause()
     client.send(get('/'))
-    while (server.stats().timedOut === 0) await go(pause, 20)
-    expect(server.stats()).toMatchObject({ timedOut: 1, connections: { open: 0 } })
+    while (server.stats().connections.open > 0) await go(pause, 20)
+    expect(server.stats().timedOut).toBe(1)
   })
 })
 

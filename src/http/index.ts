@@ -1,4 +1,5 @@
 export { ClientGone, type RequestBody } from './body.js'
+export { type BodyOptions, body } from './body-schema.js'
 export { BodyLengthError } from './body-sender.js'
 export type { FormFields } from './form-fields.js'
 export type { Handler, Middleware, Next, Onward, Reply } from './handler.js'

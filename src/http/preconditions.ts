@@ -37,7 +37,8 @@ export function rangeApplies({ headers }: HttpRequest, current: Validators): boo
   const ifRange = headers.get('if-range')
   if (ifRange === undefined) return true
   if (ifRange.endsWith('"')) return current.etag !== undefined && isSameStrongly(ifRange, current.etag)
-  return current.isDateExact && parseHttpDate(ifRange) === current.lastModifiedMs
+  const { isDateExact, lastModifiedMs } = current
+  return isDateExact && lastModifiedMs !== undefined && parseHttpDate(ifRange) === lastModifiedMs
 }
 
 /** Whether one of the tags in a field is the current one; `*` is any. */

@@ -83,14 +83,20 @@ export class RoutePattern {
 
   /**
    * Whether a request's path lies under this prefix. The path is decoded for it, unlike for finding its route: `/%61dmin`
-   * that reaches `/:section` as `admin` must not get around what stands before `/admin`.
+   * that reaches `/:section` as `admin`, or `/admin%2Fusers` that reaches `/*` as `admin/users`, must not get around what
+   * stands before `/admin`.
    */
   isPrefixOf(path: string): boolean {
-    const theirs = path.slice(1).split('/')
+    return (
+      this.matches(path.split('/').map(decode)) ||
+      (path.includes('%') && this.matches(decode(path).split('/')))
+    )
+  }
+
+  private matches([, ...segments]: readonly string[]): boolean {
     return this.segments.every((mine, i) => {
-      const segment = theirs[i]
-      if (segment === undefined) return false
-      return mine.startsWith(':') ? segment !== '' : segment === mine || decode(segment) === decode(mine)
+      const theirs = segments[i]
+      return mine.startsWith(':') ? theirs !== undefined && theirs !== '' : theirs === decode(mine)
     })
   }
 }

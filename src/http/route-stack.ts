@@ -21,31 +21,43 @@ export type Register<Before extends readonly unknown[], Above, R> = Registers<Be
 // Written as a method, so that the compiler takes a router for one of more parameters than it knows: see `Router`.
 // One signature for each number of middleware, because it does not infer through a tuple of any length.
 interface Registers<Before extends readonly unknown[], Above, R> {
-  register<P extends string>(...args: [...Before, path: P, handler: To<P, Above, unknown>]): R
-  register<P extends string, V>(...args: [...Before, path: P, a: Validates<V>, handler: To<P, Above, V>]): R
-  register<P extends string, V>(
-    ...args: [...Before, path: P, a: Validates<V>, b: Validates<V>, handler: To<P, Above, V>]
+  register<P extends string>(...args: [...Before, path: P, handler: To<P, Above, []>]): R
+  register<P extends string, A extends Middleware>(
+    ...args: [...Before, path: P, a: A, handler: To<P, Above, [A]>]
   ): R
-  register<P extends string, V>(
-    ...args: [...Before, path: P, a: Validates<V>, b: Validates<V>, c: Validates<V>, handler: To<P, Above, V>]
+  register<P extends string, A extends Middleware, B extends Middleware>(
+    ...args: [...Before, path: P, a: A, b: B, handler: To<P, Above, [A, B]>]
   ): R
-  register<P extends string, V>(
-    ...args: [
-      ...Before,
-      path: P,
-      a: Validates<V>,
-      b: Validates<V>,
-      c: Validates<V>,
-      d: Validates<V>,
-      handler: To<P, Above, V>,
-    ]
+  register<P extends string, A extends Middleware, B extends Middleware, C extends Middleware>(
+    ...args: [...Before, path: P, a: A, b: B, c: C, handler: To<P, Above, [A, B, C]>]
   ): R
+  register<
+    P extends string,
+    A extends Middleware,
+    B extends Middleware,
+    C extends Middleware,
+    D extends Middleware,
+  >(...args: [...Before, path: P, a: A, b: B, c: C, d: D, handler: To<P, Above, [A, B, C, D]>]): R
   register<P extends string>(
-    ...args: [...Before, path: P, ...stack: readonly [...Middleware[], To<P, Above, unknown>]]
+    ...args: [...Before, path: P, ...stack: readonly [...Middleware[], To<P, Above, []>]]
   ): R
 }
 
-type To<P extends string, Above, V> = Handler<HttpRequest<PathParams<P> & Above, V>>
+type To<P extends string, Above, M extends readonly Middleware[]> = Handler<
+  HttpRequest<PathParams<P> & Above, ValidOf<M>>
+>
+
+/** What the last middleware that makes something of the body makes. */
+type ValidOf<M extends readonly Middleware[]> = M extends readonly [
+  ...infer Before extends readonly Middleware[],
+  infer Last,
+]
+  ? Last extends Validates<infer V>
+    ? unknown extends V
+      ? ValidOf<Before>
+      : V
+    : ValidOf<Before>
+  : unknown
 
 /** The middleware and the handler of a stack whose types are gone. @throws RouteError */
 export function readStack(stack: readonly unknown[], path: string): [Middleware[], Handler] {
