@@ -10,6 +10,7 @@ import {
   type BrotliOptions,
   type ZlibOptions,
 } from 'node:zlib'
+import { Canceled } from '../runtime/errors.js'
 import type { Operation } from '../runtime/operation.js'
 import { promised } from './promised.js'
 import type { BodyWriter } from './response.js'
@@ -77,7 +78,9 @@ export class CompressingWriter implements BodyWriter {
     return promised(() => this.finish(), 'response body')
   }
 
+  /** Whoever still sends is refused. */
   close(): void {
+    this.failure ??= new Canceled(new Error('the response is over'))
     this.zlib.destroy()
   }
 
@@ -105,6 +108,7 @@ export class CompressingWriter implements BodyWriter {
     if (this.failure !== undefined) throw this.failure
     const { pieces } = this
     this.pieces = []
-    if (pieces.length > 0) await this.out.send(Buffer.concat(pieces))
+    const [first] = pieces
+    if (first !== undefined) await this.out.send(pieces.length === 1 ? first : Buffer.concat(pieces))
   }
 }

@@ -313,11 +313,7 @@ describe('file', () => {
     ['stands below a file', () => 'digits.txt/x', 404],
     ['has a name that is too long', () => 'x'.repeat(300), 404],
     ['has a NUL in its name', () => 'a\0b', 404],
-    [
-      'is a pipe that nobody writes into',
-      () => made('pipe', (path) => execFileSync('mkfifo', [path])),
-      404,
-    ],
+    ['is a pipe that nobody writes into', () => made('pipe', (path) => execFileSync('mkfifo', [path])), 404],
   ])('answers for what %s without naming it', (_, make, status) =>
     run(function* () {
       const { error } = yield* go(get, join(folder, make())).outcome()

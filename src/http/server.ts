@@ -34,7 +34,8 @@ export type Served = App | FetchApp
 
 /** @internal */
 export function appOf(app: Served): App {
-  if (typeof app === 'object' && app !== null && 'route' in app) return app
+  // Some apps with a `fetch` have a method `route` as well, which means something else: Hono's do.
+  if (typeof app === 'object' && app !== null && !('fetch' in app)) return app
   const route = routeOf([], fetchHandler(app), 'the fetch handler')
   return { route: () => route }
 }

@@ -129,7 +129,7 @@ const stricter: readonly Difference[] = [
     ours: '400',
     why: hosts,
     reason: /^more than one Host/,
-    pattern: /^host:[^]*^host:/im,
+    pattern: /^host:[\s\S]*^host:/im,
   },
   {
     what: 'no Host with HTTP/1.1',
@@ -148,6 +148,14 @@ const stricter: readonly Difference[] = [
     pattern: /content-length:[ \t]*\d{16}/i,
   },
   {
+    what: 'an empty Content-Length',
+    node: '400 at the end of the head',
+    ours: '400 at the end of its line',
+    why: 'nothing that follows could mend it',
+    reason: /^the Content-Length is not a number/,
+    pattern: /content-length:[ \t]*\r\n/i,
+  },
+  {
     what: 'a transfer coding other than chunked',
     node: 'starts the handler, and then refuses the body or reads it as chunks without decoding it',
     ours: '501 if chunked is the last one, 400 otherwise',
@@ -161,7 +169,7 @@ const stricter: readonly Difference[] = [
     ours: '400',
     why: framing,
     reason: /^more than one Transfer-Encoding/,
-    pattern: /^transfer-encoding:[^]*^transfer-encoding:/im,
+    pattern: /^transfer-encoding:[\s\S]*^transfer-encoding:/im,
   },
   {
     what: 'Transfer-Encoding with HTTP/1.0',
@@ -169,7 +177,7 @@ const stricter: readonly Difference[] = [
     ours: '400',
     why: 'RFC 9112, 6.1: the framing is faulty; proxies of HTTP/1.0 do not know it',
     reason: /^HTTP\/1\.0 has no Transfer-Encoding/,
-    pattern: /HTTP\/1\.0\r\n[^]*transfer-encoding:/i,
+    pattern: /HTTP\/1\.0\r\n[\s\S]*transfer-encoding:/i,
   },
   {
     what: 'a chunk size of more than 12 digits',
@@ -218,7 +226,7 @@ const stricter: readonly Difference[] = [
     ours: '431, all counted',
     why: limits,
     reason: /^more than 16384 bytes/,
-    pattern: /^[^]{16384}/,
+    pattern: /^[\s\S]{16384}/,
   },
   {
     what: 'more than 100 header fields',
@@ -234,7 +242,7 @@ const stricter: readonly Difference[] = [
     ours: 'closes it',
     why: 'RFC 9112, 9.3: close counts first',
     reason: /^$/,
-    pattern: /HTTP\/1\.0\r\n[^]*connection:[^]*(close[^]*keep-alive|keep-alive[^]*close)/i,
+    pattern: /HTTP\/1\.0\r\n[\s\S]*connection:[\s\S]*(close[\s\S]*keep-alive|keep-alive[\s\S]*close)/i,
   },
 ]
 
@@ -263,6 +271,14 @@ const looser: readonly Difference[] = [
     why: 'a value is looked at as a whole',
     refusal: /^HPE_INVALID_CONTENT_LENGTH$/,
     pattern: /content-length:[^\r\n]*\r?$/i,
+  },
+  {
+    what: 'a tab behind a Content-Length',
+    node: '400',
+    ours: 'white space',
+    why: 'RFC 9110, 5.6.3',
+    refusal: /^HPE_INVALID_CONTENT_LENGTH$/,
+    pattern: /content-length:[ \t]*\d+ *\t/i,
   },
   {
     what: 'an empty line and nothing behind it',

@@ -20,7 +20,10 @@ export class NodeServer {
   constructor() {
     this.server = createServer({ insecureHTTPParser: false })
     this.server.on('request', (req, res) => this.take(req, res))
-    this.server.on('checkContinue', (req, res) => this.take(req, res))
+    this.server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+      res.writeContinue()
+      this.take(req, res)
+    })
     this.server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
       this.outcomeOf(req.socket).refusal ||= 'expectation'
       res.writeHead(417, { connection: 'close' }).end()
@@ -74,7 +77,8 @@ export class NodeServer {
     })
     req.on('end', () => {
       bodies[index] = body
-      res.end()
+      // With a length, or else node closes connections of HTTP/1.0.
+      res.writeHead(200, { 'content-length': 0 }).end()
     })
     req.on('error', () => {})
   }
