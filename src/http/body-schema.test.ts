@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import * as v from 'valibot'
 import { z } from 'zod'
-import { chan, go, type Operation, run, yieldNow } from 'sluice'
+import { chan, go, type Routine, run, wait, yieldNow } from 'sluice'
 import { background } from 'sluice/context'
 import { RequestBody } from './body.js'
 import { body, type BodyOptions } from './body-schema.js'
 import type { HttpError } from './http-error.js'
+import { isRoutine } from './onward.js'
 import { type Arrival, HttpRequest } from './request.js'
 import { RequestHeaders } from './request-headers.js'
 import { HttpResponse, json } from './response.js'
-import { router } from './router.js'
+import { type Router, router } from './router.js'
 import type { StandardSchemaV1 } from './standard-schema.js'
 
 const arrival: Arrival = {
@@ -50,16 +51,18 @@ function appOf(schema: StandardSchemaV1, options?: BodyOptions) {
   return router().post('/x', body(schema, options), (req) => json(req.valid))
 }
 
+function* answer(app: Router, body: RequestBody, type: string | undefined): Routine<HttpResponse> {
+  const reply = app.handle(new Request(body, type))
+  return reply instanceof HttpResponse ? reply : isRoutine(reply) ? yield* reply : yield* wait(reply)
+}
+
 async function answerOf(
   content: string,
   type: string | undefined,
   schema: StandardSchemaV1,
   options?: BodyOptions,
 ) {
-  const app = appOf(schema, options)
-  const response = await run(function* () {
-    return yield* go(() => app.handle(new Request(received(content), type)))
-  })
+  const response = await run(() => answer(appOf(schema, options), received(content), type))
   return JSON.parse(`${response.body}`)
 }
 
@@ -82,7 +85,7 @@ describe('body', () => {
     const rest = awaited()
     rest.push(Buffer.from('{"item":"tea",'))
     const { body } = await run(function* () {
-      const g = go(() => appOf(order).handle(new Request(rest, jsonType)))
+      const g = go(answer, appOf(order), rest, jsonType)
       yield* yieldNow()
       expect(g.waitReason).toBe('request body')
       rest.push(Buffer.from('"count":3}'))
@@ -95,17 +98,17 @@ describe('body', () => {
   it.each(['there', 'on its way'])(
     'waits for a schema that takes its time, with a body that is %s',
     async (when) => {
-      const known = chan<boolean>(1)
-      const slow = z.object({ item: z.string().refine(async () => (await known.recv()) === true) })
+      const known = chan<boolean>()
+      const slow = z.object({ item: z.string().refine(async () => (await known.recv()) === undefined) })
       const whole = when === 'there' ? received('{"item":"tea"}') : awaited()
       const { body } = await run(function* () {
-        const g = go(() => appOf(slow).handle(new Request(whole, jsonType)))
+        const g = go(answer, appOf(slow), whole, jsonType)
         yield* yieldNow()
         if (!whole.isWhole) {
           whole.push(Buffer.from('{"item":"tea"}'))
           whole.end()
         }
-        yield* known.send(true) as Operation<void>
+        known.close()
         return yield* g
       })
       expect(body).toBe('{"item":"tea"}')

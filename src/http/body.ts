@@ -68,7 +68,7 @@ export class RequestBody implements RecvChan<Uint8Array> {
   /** Sets another limit than the server's for this body, in bytes: before it is read. */
   limit(bytes: number): void {
     this.limitBytes = bytes
-    if (this.tooLarge(this.receivedBytes)) this.fail(this.limitFault())
+    if (this.tooLarge(this.receivedBytes)) this.refuse(this.limitFault()) // also where all has come already
   }
 
   /** Waits for the next piece; `undefined` after the last. Throws `HttpError` 413 beyond the limit, `ClientGone`. */
@@ -126,7 +126,11 @@ export class RequestBody implements RecvChan<Uint8Array> {
 
   /** @internal The rest will not come. */
   fail(error: Error): void {
-    if (this.fault !== undefined || this.isWhole) return
+    if (!this.isWhole) this.refuse(error)
+  }
+
+  private refuse(error: Error): void {
+    if (this.fault !== undefined) return
     this.fault = error
     this.chunks = []
     this.waitingBytes = 0
@@ -204,9 +208,9 @@ class Receive extends Operation<unknown> {
 
   override attempt(): boolean {
     const { body } = this
+    if (body.error !== undefined) return this.fail(body.error)
     const found = body.tryRecv()
-    if (found !== undefined) return this.complete(this.asResult ? found : found.value)
-    return body.error !== undefined && this.fail(body.error)
+    return found !== undefined && this.complete(this.asResult ? found : found.value)
   }
 
   override park(): void {

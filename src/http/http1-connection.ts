@@ -71,6 +71,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   private isOver: boolean
   private hasEnded: boolean
   private isPaused: boolean
+  private isDetached: boolean
   private isConsuming: boolean
   private requests: number
   /** When the present phase began: the head in `pending`, the body, the wait for a client that reads, the lingering. */
@@ -105,6 +106,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.isOver = false
     this.hasEnded = false
     this.isPaused = false
+    this.isDetached = false
     this.isConsuming = false
     this.requests = 0
     this.lastMs = service.tick()
@@ -219,8 +221,13 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       this.bodyMs = this.lastMs
       at = this.receiveBody(bytes, at)
     }
-    if (req.wantsUpgrade) this.isExclusive = true
     this.enqueue(req)
+    if (req.wantsUpgrade) {
+      // What follows may be of another protocol: it is read here only once the request was answered in this one.
+      this.isExclusive = true
+      if (at < bytes.length) this.hold(bytes, at)
+      at = bytes.length
+    }
     service.dispatch(req, this)
     return at
   }
@@ -400,7 +407,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   /** Nothing more is sent; what still comes is received for a while and thrown away. */
   private finish(): void {
-    if (this.overMs !== 0) return
+    if (this.overMs !== 0 || this.isDetached) return
     this.isOver = true
     this.receiving = undefined
     this.pending = undefined
@@ -426,7 +433,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   }
 
   private resume(): void {
-    if (!this.isPaused) return
+    if (!this.isPaused || this.isDetached) return
     this.isPaused = false
     this.connection.resume()
   }
@@ -478,6 +485,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
    * is answered as well, and told that it was the last. So an idle connection is closed only after a while of silence.
    */
   shutDown(): void {
+    if (this.isDetached) return // whoever has the socket is told by `closing`
     this.lastMs = this.service.tick()
     this.service.wheel.clear(this)
     this.service.wheel.set(this, quietMs)
@@ -496,14 +504,16 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return this.service.deadlineOf(req)
   }
 
-  /** @internal Gives the socket to another protocol. */
-  detach(_req: Http1Request): Detached {
+  /** @internal Gives the socket to another protocol. The connection is counted for as long as the socket is open. */
+  detach(): Detached {
+    const { service } = this
     const head = this.pending ?? Buffer.alloc(0)
     this.pending = undefined
+    this.isDetached = true
+    service.wheel.clear(this)
     const socket = this.connection.detach()
-    this.service.wheel.clear(this)
-    this.house.leave(this)
-    return { socket, head }
+    socket.once('close', () => this.house.leave(this))
+    return { socket, head, closing: service.closing, report: (error) => service.report(error) }
   }
 
   /** @internal The time of a look at all time limits has come. */

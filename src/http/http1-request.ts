@@ -60,6 +60,6 @@ export class Http1Request extends HttpRequest {
   }
 
   override upgrade(): Detached | undefined {
-    return this.wantsUpgrade ? this.connection.detach(this) : undefined
+    return this.wantsUpgrade ? this.connection.detach() : undefined
   }
 }

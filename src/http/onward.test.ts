@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { chan, go, MisuseError, type Routine, run, yieldNow } from 'sluice'
+import { chan, go, MisuseError, type Routine, run, wait, yieldNow } from 'sluice'
 import { background } from 'sluice/context'
 import type { Handler, Middleware, Next, Onward } from './handler.js'
-import { asResponse } from './onward.js'
+import { asResponse, isRoutine } from './onward.js'
 import { type Arrival, HttpRequest } from './request.js'
 import { RequestHeaders } from './request-headers.js'
 import { HttpResponse, text } from './response.js'
-import { router } from './router.js'
+import { type Router, router } from './router.js'
 
 const arrival: Arrival = {
   remoteAddress: '',
@@ -30,12 +30,14 @@ class Request extends HttpRequest {
 /** What the last of `stack` answers behind the others, as an engine asks for it. */
 function answerOf(...stack: [...Middleware[], Handler]): Promise<HttpResponse> {
   const app = router().get('/x', ...stack)
+  return run(() => answer(app))
+}
+
+function* answer(app: Router): Routine<HttpResponse> {
   const req = new Request()
-  const route = app.route(req)
-  return run(function* () {
-    const reply = yield* go(() => app.handle(req))
-    return asResponse(reply, route)
-  })
+  const reply = app.handle(req)
+  const value = reply instanceof HttpResponse ? reply : isRoutine(reply) ? yield* reply : yield* wait(reply)
+  return asResponse(value, app.route(req))
 }
 
 const generator: Middleware = function* (_req, next) {
@@ -150,7 +152,7 @@ describe('next', () => {
       }
     })
     await run(function* () {
-      const g = go(() => app.handle(new Request()))
+      const g = go(answer, app)
       yield* yieldNow()
       expect(g.waitReason).toBe('chan receive')
       g.cancel()
@@ -204,7 +206,7 @@ describe('what is no response', () => {
     [{ ok: true }, 'an object of Object'],
     [Object.create(null), 'an object of no class'],
   ])('%o is told with the name of the route', async (value, what) => {
-    const message = `the handler of GET /x returned ${what}: return json(…), text(…) or another response`
+    const message = `the handler of GET /x returned ${what}: return json(…), text(…) or what next() gave`
     const returning = [
       untyped(() => value),
       untyped(async () => value),
@@ -214,9 +216,15 @@ describe('what is no response', () => {
     ]
     for (const handler of returning) {
       await expect(answerOf(handler)).rejects.toThrow(message)
-      for (const outer of [generator, async, plain])
-        await expect(answerOf(outer, handler)).rejects.toThrow(message)
+      for (const outer of [generator, async]) await expect(answerOf(outer, handler)).rejects.toThrow(message)
     }
+  })
+
+  it('is told of a plain middleware together with what it passes on', async () => {
+    const handler = untyped(function* () {})
+    await expect(answerOf(plain, handler)).rejects.toThrow(
+      'the middleware plain of GET /x, or what stands behind it, returned undefined: return json(…), text(…) or what next() gave',
+    )
   })
 
   it('is told of a middleware by its name', async () => {
@@ -224,7 +232,7 @@ describe('what is no response', () => {
       yield* next()
     })
     await expect(answerOf(forgetful, () => text(''))).rejects.toThrow(
-      'the middleware forgetful of GET /x returned undefined: return what next() gave, or a response',
+      'the middleware forgetful of GET /x returned undefined: return json(…), text(…) or what next() gave',
     )
   })
 

@@ -114,10 +114,7 @@ function answered(response: HttpResponse): Iterator<Parked, HttpResponse, unknow
 }
 
 function noResponse(value: unknown, { label }: Route): MisuseError {
-  const remedy = label.includes('middleware')
-    ? 'return what next() gave, or a response'
-    : 'return json(…), text(…) or another response'
-  return new MisuseError(`${label} returned ${describe(value)}: ${remedy}`)
+  return new MisuseError(`${label} returned ${describe(value)}: return json(…), text(…) or what next() gave`)
 }
 
 function describe(value: unknown): string {

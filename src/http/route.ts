@@ -33,9 +33,15 @@ function before(middleware: Middleware, behind: Route, name: string): Route {
       : (req) => settle(middleware(req, nextOf(behind, req)), route),
     isGenerator,
     fn: middleware,
-    label: `the middleware ${middleware.name === '' ? '(without a name)' : middleware.name} of ${name}`,
+    label: labelOf(middleware, name),
   }
   return route
+}
+
+function labelOf(middleware: Middleware, name: string): string {
+  const who = `the middleware ${middleware.name === '' ? '(without a name)' : middleware.name} of ${name}`
+  // A plain one hands on what comes from behind it, and nobody looks at that in between.
+  return kindOf(middleware) === '[object Function]' ? `${who}, or what stands behind it,` : who
 }
 
 const generatorFunction: unknown = function* () {}.constructor

@@ -1,11 +1,12 @@
 import { METHODS } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { go, run } from 'sluice'
+import { run, wait } from 'sluice'
 import { background } from 'sluice/context'
 import type { Handler, Middleware } from './handler.js'
+import { isRoutine } from './onward.js'
 import { type Arrival, HttpRequest, noParams } from './request.js'
 import { RequestHeaders } from './request-headers.js'
-import { type HttpResponse, text } from './response.js'
+import { HttpResponse, text } from './response.js'
 import { RouteError } from './route-error.js'
 import { type Router, router } from './router.js'
 
@@ -31,7 +32,8 @@ class Request extends HttpRequest {
 /** What `app` answers. */
 function ask(app: Router, method: string, target: string): Promise<HttpResponse> {
   return run(function* () {
-    return yield* go(() => app.handle(new Request(method, target)))
+    const reply = app.handle(new Request(method, target))
+    return reply instanceof HttpResponse ? reply : isRoutine(reply) ? yield* reply : yield* wait(reply)
   })
 }
 

@@ -68,6 +68,7 @@ export class Server implements PromiseLike<void> {
       on,
       app,
       this.working,
+      this.stopping,
       withDefaults('limits', defaultLimits, given.limits),
       withDefaults('timeouts', defaultTimeouts, given.timeouts),
       given.onError ?? reportError,

@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http'
-import type { CancelContext } from '../context/context.js'
+import type { Context } from '../context/context.js'
 import { TimerWheel } from '../net/timer-wheel.js'
 import type { Routine } from '../runtime/operation.js'
 import type { Scheduler } from '../runtime/scheduler.js'
@@ -41,7 +41,10 @@ export class Service {
   constructor(
     readonly on: Scheduler,
     readonly app: App,
-    readonly ctx: CancelContext,
+    /** The context of all requests. */
+    readonly ctx: Context,
+    /** Ends when a shutdown begins. */
+    readonly closing: Context,
     readonly limits: Limits,
     readonly timeouts: Timeouts,
     private readonly onError: (error: unknown, req: HttpRequest | undefined) => void,

@@ -68,7 +68,8 @@ describe('node:http', () => {
 
   it('differs in each of the listed ways', async () => {
     const { met } = await compare([...texts, ...examples])
-    expect(differences.map(({ what }) => what).filter((what) => !met.has(what))).toEqual([])
+    const missing = differences.filter(({ what, isMendedLater }) => !met.has(what) && isMendedLater !== true)
+    expect(missing).toEqual([])
   })
 })
 
@@ -78,6 +79,7 @@ const examples = [
   `POST / HTTP/1.1\r\n${host}Content-Length: 7x`,
   `POST / HTTP/1.1\r\n${host}Content-Length: 1\t\r\n\r\nx`,
   `POST / HTTP/1.1\r\n${host}Content-Length:\r\n`,
-  `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  `GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n${host}\r\n`,
+  'GET / Hx',
   'GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: close\r\n\r\nGET / HTTP/1.0\r\n\r\n',
 ]
