@@ -1,11 +1,10 @@
-import type { Connection } from '../net/connection.js'
 import type { RecvChan } from '../runtime/chan.js'
 import { launch } from '../runtime/go.js'
 import type { Goroutine } from '../runtime/goroutine.js'
 import { Operation, type Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { wait } from '../runtime/promise.js'
-import { HANDLED } from '../runtime/scheduler.js'
+import { HANDLED, type Scheduler } from '../runtime/scheduler.js'
 import { SluiceError } from '../runtime/errors.js'
 import { WaitList } from '../runtime/wait-list.js'
 import type { BodySource, BodyWriter } from './response.js'
@@ -13,6 +12,15 @@ import type { BodySource, BodyWriter } from './response.js'
 /** A body was produced that is not as long as the response's Content-Length says. */
 export class BodyLengthError extends SluiceError {
   readonly code = 'ERR_SLUICE_BODY_LENGTH'
+}
+
+/** What a body is written to: a connection of HTTP/1.1, a stream of HTTP/2. */
+export interface BodySink {
+  readonly on: Scheduler
+  /** The client does not keep up: whoever made the sender calls `drained` once there is room again. */
+  readonly isFull: boolean
+  write(text: string): void
+  writeBytes(bytes: Uint8Array): void
 }
 
 /** Produces the body of a response and sends it, no faster than the client reads. */
@@ -24,7 +32,7 @@ export class BodySender implements BodyWriter {
 
   /** @param declared the length that the head has promised, in bytes. */
   constructor(
-    private readonly out: Connection,
+    private readonly out: BodySink,
     private readonly source: BodySource,
     private readonly isChunked: boolean,
     private readonly declared: number | undefined,

@@ -25,6 +25,11 @@ export class DateHeader implements Expiring {
     return this.text ?? this.refresh()
   }
 
+  /** `Sat, 21 Nov 2026 10:00:00 GMT`. */
+  get value(): string {
+    return this.line.slice('Date: '.length, -'\r\n'.length)
+  }
+
   /** The first lines of a response with status 200 and this Content-Type, which must be one of a few. */
   opening(contentType: string): string {
     const line = this.line

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chan, go, type Goroutine, run, sleep, yieldNow } from 'sluice'
+import { chan, go, type Goroutine, now, run, sleep, yieldNow } from 'sluice'
 import { background, withCancel } from 'sluice/context'
 import { bubble, waitIdle } from 'sluice/testing'
 import { MemoryRequest, MemoryWriter } from '../../test/http/memory-exchange.js'
@@ -88,8 +88,9 @@ describe('events', () => {
         seen.push(out.lastEventId)
       }
       yield* watch(source, { headers: { 'Last-Event-ID': '41' } }).producing
+      yield* watch(source, { headers: { 'Last-Event-ID': 'Ã¤' } }).producing // the bytes of ä
       yield* watch(source).producing
-      expect(seen).toEqual(['41', undefined])
+      expect(seen).toEqual(['41', 'ä', undefined])
     }))
 
   it('tells the client when to come again, before anything else', () =>
@@ -153,6 +154,20 @@ describe('events', () => {
       expect(news()).toEqual(['data: tick\n\n', 'data: tick\n\n'])
     }))
 
+  it('ends whole within a second after the server has begun to shut down', () =>
+    bubble(function* () {
+      const req = new MemoryRequest('GET /')
+      const { body } = events(req, chan<string>())
+      const out = new MemoryWriter()
+      const producing = go(body as (out: BodyWriter) => Routine<void>, out)
+      yield* sleep(5500)
+      Object.assign(req.arrival, { isStopping: true })
+      const start = now()
+      yield* producing
+      expect(now() - start).toBeLessThanOrEqual(1000)
+      expect(out.chunks).toEqual([])
+    }))
+
   it('ends at once when the context has ended before', () =>
     bubble(function* () {
       const ctx = withCancel(background())
@@ -185,17 +200,19 @@ describe('events', () => {
       const { producing, news } = watch(
         async (out) => {
           await goOn.recv()
-          await out.send('late').then(undefined, (error: unknown) => late.trySend(error))
+          try {
+            await out.send('late')
+          } catch (error) {
+            late.trySend(error)
+          }
         },
         { ctx },
       )
       yield* yieldNow()
       ctx.cancel()
       yield* producing
-      let error: unknown
       goOn.close()
-      error = yield* late.recv()
-      expect(error).toMatchObject({ code: 'ERR_SLUICE_CANCELED' })
+      expect(yield* late.recv()).toMatchObject({ code: 'ERR_SLUICE_CANCELED' })
       expect(news()).toEqual([])
     }))
 
@@ -221,7 +238,9 @@ describe('events', () => {
   it.each([{ keepAliveMs: 0 }, { keepAliveMs: Number.NaN }, { retryMs: -1 }])(
     'refuses the options %j',
     (options) => {
-      expect(() => events(new MemoryRequest('GET /'), chan<string>(), options)).toThrow(/ms/i)
+      expect(() => events(new MemoryRequest('GET /'), chan<string>(), options)).toThrow(
+        /keepAliveMs|milliseconds/,
+      )
     },
   )
 })

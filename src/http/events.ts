@@ -1,12 +1,11 @@
-import type { Context } from '../context/context.js'
 import type { RecvChan } from '../runtime/chan.js'
 import { ArgumentError, Canceled } from '../runtime/errors.js'
-import type { Goroutine } from '../runtime/goroutine.js'
 import type { Operation, Routine } from '../runtime/operation.js'
 import { wait } from '../runtime/promise.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { scope } from '../runtime/scope.js'
-import { sleep } from '../runtime/sleep.js'
+import { select } from '../runtime/select.js'
+import { after } from '../runtime/sleep.js'
 import { checkRetry, eventText, keepAliveText, type ServerEvent } from './event-text.js'
 import { forEachOf, forEachReceived } from './produce-body.js'
 import type { HttpRequest } from './request.js'
@@ -47,8 +46,9 @@ export interface EventsOptions {
  * )
  * ```
  *
- * The stream ends with its source; it is canceled, and an iterable told to return, when the client leaves or the request's
- * context ends. A client comes again after any end: answer it with `empty(204)` when there is to be no more.
+ * The stream ends with its source; it is canceled, and an iterable told to return, when the client leaves, the request's
+ * context ends, or within a second after the server has begun to shut down: then the client comes again, to another server.
+ * It comes again after any end: answer with `empty(204)` when there is to be no more.
  *
  * @throws ArgumentError for options that cannot be.
  */
@@ -57,9 +57,9 @@ export function events(req: HttpRequest, source: EventSource, options: EventsOpt
   if (!(keepAliveMs > 0)) throw new ArgumentError(`events() needs a keepAliveMs above 0, not ${keepAliveMs}`)
   if (retryMs !== undefined) checkRetry(retryMs)
   function* produce(out: BodyWriter): Routine<void> {
-    const stream = new EventStream(out, req.header('last-event-id'))
+    const stream = new EventStream(out, req)
     if (retryMs !== undefined) yield* stream.send({ retry: retryMs })
-    yield* stream.run(source, req.ctx, keepAliveMs)
+    yield* stream.run(source, keepAliveMs)
   }
   return new HttpResponse(200, produce, {
     'Content-Type': 'text/event-stream',
@@ -69,14 +69,25 @@ export function events(req: HttpRequest, source: EventSource, options: EventsOpt
   })
 }
 
+/** Browsers send the id as UTF-8, and header fields are read as bytes. */
+function lastEventId(req: HttpRequest): string | undefined {
+  const id = req.header('last-event-id')
+  return id === undefined ? undefined : Buffer.from(id, 'latin1').toString('utf8')
+}
+
+/** How often a stream looks whether the server is shutting down: nobody tells it. */
+const lookMs = 1000
+
 class EventStream implements EventSender {
+  readonly lastEventId: string | undefined
   private sentMs: number
   private isOver: boolean
 
   constructor(
     private readonly out: BodyWriter,
-    readonly lastEventId: string | undefined,
+    private readonly req: HttpRequest,
   ) {
+    this.lastEventId = lastEventId(req)
     this.sentMs = scheduler().clock.now()
     this.isOver = false
   }
@@ -88,26 +99,23 @@ class EventStream implements EventSender {
     return this.out.send(eventText(typeof event === 'string' ? { data: event } : event))
   }
 
-  /** Sends what the source has until it ends, the context ends or the client is gone. */
-  *run(source: EventSource, ctx: Context, keepAliveMs: number): Routine<void> {
+  /** Sends what the source has until it ends, the request or the server ends, or the client is gone. */
+  *run(source: EventSource, keepAliveMs: number): Routine<void> {
     const stream = this
+    let isEnding = false
     try {
       yield* scope(function* (s) {
-        const others: Goroutine<void>[] = [
-          s.go(function* keepAlive() {
-            yield* stream.keepAlive(keepAliveMs)
-          }),
-          s.go(function* untilEnd() {
-            yield* ctx.done()
-            s.cancel(ctx.cause)
-          }),
-        ]
+        const watching = s.go(function* watch() {
+          yield* stream.watch(keepAliveMs)
+          isEnding = true
+          s.cancel(new Error('the stream of events ends'))
+        })
         yield* stream.produce(source)
-        for (const other of others) other.cancel()
+        watching.cancel()
       })
     } catch (error) {
-      if (!(error instanceof Canceled) || ctx.err === undefined) throw error
-      // The server shuts down, or the request's time is over: a whole stream, which the client asks for again elsewhere.
+      // That the request or the server ends is the stream's own end, which is to look whole.
+      if (!isEnding || !(error instanceof Canceled)) throw error
     } finally {
       this.isOver = true
     }
@@ -116,20 +124,26 @@ class EventStream implements EventSender {
   private *produce(source: EventSource): Routine<void> {
     const made = typeof source === 'function' ? source(this) : source
     const send = (event: ServerEvent | string) => this.send(event)
-    if ('recv' in made) yield* forEachReceived(made, send)
+    if (isChannel(made)) yield* forEachReceived(made, send)
     else if (Symbol.asyncIterator in made) yield* forEachOf(made, send)
     else if (Symbol.iterator in made) yield* made
     else yield* wait(made)
   }
 
-  private *keepAlive(everyMs: number): Routine<void> {
-    for (;;) {
-      const idleMs = scheduler().clock.now() - this.sentMs
-      if (idleMs < everyMs) yield* sleep(everyMs - idleMs)
+  /** Keeps the connection alive until the request or the server ends. */
+  private *watch(keepAliveMs: number): Routine<void> {
+    const { ctx, arrival } = this.req
+    while (ctx.err === undefined && !arrival.isStopping) {
+      const leftMs = this.sentMs + keepAliveMs - scheduler().clock.now()
+      if (leftMs > 0) yield* select({ ended: ctx.done(), time: after(Math.min(leftMs, lookMs)) })
       else {
-        this.sentMs += idleMs
+        this.sentMs = scheduler().clock.now()
         yield* this.out.send(keepAliveText)
       }
     }
   }
+}
+
+function isChannel(source: object): source is RecvChan<ServerEvent | string> {
+  return 'recv' in source && 'next' in source && 'tryRecv' in source
 }

@@ -165,7 +165,9 @@ describe('LightHeaders', () => {
       ],
     ])
     const calls: unknown[] = []
-    light.forEach((...args) => calls.push(args))
+    light.forEach((...args) => {
+      calls.push(args)
+    })
     expect(calls).toEqual([
       ['1', 'a', light],
       ['2', 'b', light],

@@ -21,6 +21,7 @@ export function platform(): Platform {
  */
 export function standIn<T extends object>(light: T, real: object, instead: (self: T) => object): void {
   Object.setPrototypeOf(light, real)
+  Object.defineProperty(light, 'constructor', { value: real.constructor, writable: true, configurable: true })
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(real))) {
     if (Object.hasOwn(light, name)) continue
     const { get, value } = property

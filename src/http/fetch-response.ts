@@ -207,7 +207,9 @@ export function linkResponse(): void {
   const real = platform().Response
   if (Object.getPrototypeOf(LightResponse) === real) return
   Object.setPrototypeOf(LightResponse, real)
+  Object.defineProperty(LightResponse, 'name', { value: 'Response' })
   standIn(LightResponse.prototype, real.prototype, LightResponse.platformOf)
+  LightResponse.prototype.constructor = LightResponse
 }
 
 /** What is kept as it is. All else, right or wrong, goes to the platform's class. */

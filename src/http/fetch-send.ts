@@ -21,6 +21,8 @@ export function addHeaders(response: HttpResponse, list: readonly string[]): voi
 /** A body that is asked for by nobody: a response to HEAD, whose length is not known. */
 export const unread: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }
 
+/** Pieces that are looked at: more may be much more. */
+const mostEarly = 2
 /** Microtasks after which a stream that gives nothing is one that waits for something. */
 const patience = 16
 
@@ -41,7 +43,7 @@ export class StreamBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
 
   /** The whole body, if all of it is there already, as it is for one made of a text; otherwise this. */
   async atOnce(): Promise<Uint8Array | this> {
-    for (;;) {
+    while (this.early.length <= mostEarly) {
       const pending = this.read()
       let result: IteratorResult<Uint8Array, undefined> | undefined
       pending.then((found) => {
@@ -56,6 +58,7 @@ export class StreamBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint
         return this.early.length === 1 ? (this.early[0] as Uint8Array) : Buffer.concat(this.early)
       this.early.push(result.value)
     }
+    return this
   }
 
   [Symbol.asyncIterator](): this {

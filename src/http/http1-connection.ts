@@ -3,15 +3,17 @@ import { DeadlineExceeded } from '../context/deadline.js'
 import type { Connection, Protocol } from '../net/connection.js'
 import type { Member } from '../net/connection-manager.js'
 import type { Expiring } from '../net/timer-wheel.js'
+import { type PeerCertificate, peerCertificateOf } from '../net/tls-peer.js'
 import type { Linked } from '../runtime/wait-list.js'
 import { type BodyOrigin, ClientGone, RequestBody } from './body.js'
+import { BodyReceiver } from './body-receiver.js'
 import type { BodySender } from './body-sender.js'
-import { ChunkedParser } from './chunked-parser.js'
 import { HttpError } from './http-error.js'
 import { Http1Request } from './http1-request.js'
 import type { Arrival } from './request.js'
 import type { Exchange } from './request-goroutine.js'
-import { COMPLETE, INCOMPLETE, REFUSED, type RequestParser } from './request-parser.js'
+import { isSafe, RequestLine } from './request-line.js'
+import { COMPLETE, INCOMPLETE, type RequestParser } from './request-parser.js'
 import type { HttpResponse } from './response.js'
 import { type Asked, writeResponse } from './response-writer.js'
 import type { Service } from './service.js'
@@ -20,8 +22,6 @@ import type { Detached } from './upgrade.js'
 
 /** A body that waits to be read holds up to so many bytes here; then the client has to wait. */
 const mostWaitingBytes = 64 * 1024
-/** So much of a body that nobody reads is received and thrown away to keep the connection, as in Go's net/http. */
-const mostSkippedBytes = 256 * 1024
 /** How long the rest of what a client sends is received after the last response, so that it can read that one. */
 const lingerMs = 2000
 /** How long an idle connection stays at a shutdown, for a request that has been sent already. */
@@ -49,22 +49,13 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   /** @internal */ after: Linked | undefined
   /** @internal */ dueTick: number
   /** @internal */ wheelSlot: number
-  /** The line of requests that are not answered completely yet. */
-  private first: Http1Request | undefined
-  private last: Http1Request | undefined
-  private inFlight: number
-  /** One of those is not safe: what follows waits. */
-  private isExclusive: boolean
+  private readonly line: RequestLine
   /** Bytes that could not be used yet: a part of a head, or what waits for earlier requests. */
   private pending: Buffer | undefined
   /** Holds how far the head in `pending` has been read. */
   private parser: RequestParser | undefined
-  /** The request whose body is being received. */
-  private receiving: Http1Request | undefined
-  private remaining: number
-  private chunked: ChunkedParser | undefined
-  /** Bytes of that body that nobody wants; -1 while somebody may. */
-  private skipped: number
+  /** The body that is being received. */
+  private receiving: BodyReceiver | undefined
   private sender: BodySender | undefined
   /** What is said last, behind the line. */
   private farewell: HttpResponse | undefined
@@ -74,10 +65,9 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   private isDetached: boolean
   private isConsuming: boolean
   private requests: number
-  /** When the present phase began: the head in `pending`, the body, the wait for a client that reads, the lingering. */
+  /** When something came last; when the head in `pending`, the wait for a client that reads, the lingering began. */
   private lastMs: number
   private headMs: number
-  private bodyMs: number
   private fullMs: number
   private overMs: number
 
@@ -91,16 +81,10 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.after = undefined
     this.dueTick = 0
     this.wheelSlot = -1
-    this.first = undefined
-    this.last = undefined
-    this.inFlight = 0
-    this.isExclusive = false
+    this.line = new RequestLine()
     this.pending = undefined
     this.parser = undefined
     this.receiving = undefined
-    this.remaining = 0
-    this.chunked = undefined
-    this.skipped = -1
     this.sender = undefined
     this.farewell = undefined
     this.isOver = false
@@ -111,7 +95,6 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.requests = 0
     this.lastMs = service.tick()
     this.headMs = this.lastMs
-    this.bodyMs = 0
     this.fullMs = 0
     this.overMs = 0
     service.wheel.set(this, service.checkMs)
@@ -125,6 +108,10 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return this.connection.socket.remotePort ?? 0
   }
 
+  get peerCertificate(): PeerCertificate | undefined {
+    return peerCertificateOf(this.connection.socket)
+  }
+
   get isStopping(): boolean {
     return this.service.isDraining
   }
@@ -135,7 +122,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   /** Nothing is under way: it can be closed without loss. */
   get isIdle(): boolean {
-    return this.first === undefined && this.pending === undefined && this.receiving === undefined
+    return this.line.isEmpty && this.pending === undefined && this.receiving === undefined
   }
 
   received(bytes: Buffer): void {
@@ -154,7 +141,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     let at = 0
     for (;;) {
       if (this.receiving !== undefined) {
-        at = this.receiveBody(bytes, at)
+        at = this.receiveBody(this.receiving, bytes, at)
         if (this.receiving !== undefined) break
       }
       if (at >= bytes.length || this.isOver) break
@@ -165,7 +152,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       if (!parser.hasBegun) this.headMs = this.lastMs
       const parsed = parser.parse(bytes, at)
       if (parsed === COMPLETE) {
-        if (this.inFlight > 0 && !isSafe(parser.method)) {
+        if (!this.line.isEmpty && !isSafe(parser.method)) {
           parser.reset()
           this.hold(bytes, at)
           break
@@ -184,12 +171,13 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       this.parser = undefined
       this.service.parsers.put(parser)
     }
-    if (this.first === undefined) this.proceed()
+    if (this.line.isEmpty) this.proceed()
   }
 
   private hasRoom(): boolean {
-    if (this.inFlight === 0) return true
-    return !this.isExclusive && this.inFlight < this.service.limits.inFlight && !this.connection.isFull
+    const { line } = this
+    if (line.isEmpty) return true
+    return !line.isExclusive && line.count < this.service.limits.inFlight && !this.connection.isFull
   }
 
   /** What follows is read when those before it have been answered; until then the socket is not. */
@@ -214,17 +202,12 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     if (++this.requests >= service.limits.requests || service.isDraining) req.keepAlive = false
     if (!req.keepAlive) this.isOver = true
     if (body !== undefined) {
-      this.receiving = req
-      this.remaining = parser.contentLength
-      this.chunked = parser.isChunked ? new ChunkedParser(service.limits) : undefined
-      this.skipped = -1
-      this.bodyMs = this.lastMs
-      at = this.receiveBody(bytes, at)
+      this.receiving = new BodyReceiver(req, parser, service.limits, this.lastMs)
+      at = this.receiveBody(this.receiving, bytes, at)
     }
-    this.enqueue(req)
+    this.line.push(req)
     if (req.wantsUpgrade) {
       // What follows may be of another protocol: it is read here only once the request was answered in this one.
-      this.isExclusive = true
       if (at < bytes.length) this.hold(bytes, at)
       at = bytes.length
     }
@@ -232,76 +215,32 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return at
   }
 
-  private enqueue(req: Http1Request): void {
-    if (this.last === undefined) this.first = req
-    else this.last.following = req
-    this.last = req
-    this.inFlight++
-    if (!isSafe(req.method)) this.isExclusive = true
-  }
-
-  /** Hands the body its bytes. @returns where it stopped: behind the body if `receiving` is undefined then. */
-  private receiveBody(bytes: Buffer, from: number): number {
-    const { chunked, receiving } = this
-    if (receiving === undefined || from >= bytes.length) return from
-    if (chunked !== undefined) return this.receiveChunks(receiving, chunked, bytes, from)
-    const end = Math.min(bytes.length, from + this.remaining)
-    this.remaining -= end - from
-    this.take(receiving, bytes, from, end)
-    if (this.remaining === 0) this.endBody(receiving)
-    return end
-  }
-
-  private receiveChunks(req: Http1Request, chunked: ChunkedParser, bytes: Buffer, from: number): number {
-    let at = from
-    while (at < bytes.length) {
-      const parsed = chunked.next(bytes, at)
-      this.take(req, bytes, chunked.dataStart, chunked.dataEnd)
-      at = chunked.at
-      if (parsed === COMPLETE) {
-        this.endBody(req)
-        return at
-      }
-      if (parsed === REFUSED) {
-        this.loseBody(req, new HttpError(chunked.status, chunked.reason))
-        return bytes.length
-      }
-    }
+  /** @returns where the body's bytes end: all of it has come if nothing is received any more then. */
+  private receiveBody(receiver: BodyReceiver, bytes: Buffer, from: number): number {
+    if (from >= bytes.length) return from
+    const at = receiver.receive(bytes, from)
+    const { body } = receiver.req
+    if (receiver.fault !== undefined) this.loseBody(receiver, receiver.fault)
+    else if (receiver.isWhole) {
+      this.receiving = undefined
+      if (receiver.isSkipping) this.proceed()
+    } else if (receiver.hasSkippedTooMuch) this.finish()
+    else if (body.waitingBytes > mostWaitingBytes && !body.isAwaited) this.pause()
     return at
   }
 
-  private take(req: Http1Request, bytes: Buffer, start: number, end: number): void {
-    if (start === end) return
-    if (this.skipped >= 0) {
-      this.skipped += end - start
-      if (this.skipped > mostSkippedBytes) this.finish()
-      return
-    }
-    const { body } = req
-    body.push(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
-    if (body.waitingBytes > mostWaitingBytes && !body.isAwaited) this.pause()
-  }
-
-  private endBody(req: Http1Request): void {
-    this.receiving = undefined
-    this.chunked = undefined
-    if (this.skipped < 0) req.body.end()
-    else this.proceed()
-  }
-
   /** The rest of the body cannot be had: nothing that follows could be told from it. */
-  private loseBody(req: Http1Request, error: Error): void {
+  private loseBody({ req }: BodyReceiver, error: Error): void {
     this.receiving = undefined
-    this.chunked = undefined
     req.keepAlive = false
     this.isOver = true
     req.body.fail(error)
-    if (req.response !== undefined && this.first === undefined) this.finish()
+    if (req.response !== undefined && this.line.isEmpty) this.finish()
   }
 
   /** A handler waits for the body. */
   wanted(): void {
-    const req = this.receiving
+    const req = this.receiving?.req
     if (req?.expectsContinue === true && req.response === undefined) {
       req.expectsContinue = false
       this.connection.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -325,16 +264,17 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   answer(req: Http1Request, response: HttpResponse): void {
     if (req.response !== undefined) return
     req.response = response
-    if (req === this.first) this.proceed()
+    if (req === this.line.first) this.proceed()
   }
 
   /** Sends what can be sent, in the order of the requests, and then reads on. */
   private proceed(): void {
-    for (let req = this.first; req?.response !== undefined && this.sender === undefined; req = this.first) {
+    const { line } = this
+    for (let req = line.first; req?.response !== undefined && this.sender === undefined; req = line.first) {
       if (!this.send(req, req.response)) return
       this.leave(req)
     }
-    if (this.first !== undefined || this.isConsuming) {
+    if (!line.isEmpty || this.isConsuming) {
       if (!this.isConsuming && this.hasRoom()) this.readOn()
       return
     }
@@ -346,7 +286,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   /** False if the body is still being produced: then `proceed` is called again at its end. */
   private send(req: Http1Request, response: HttpResponse): boolean {
     if (response.status === 101) return true
-    if (this.receiving === req && !this.canSkipRest(req)) req.keepAlive = false
+    if (this.receiving?.req === req && !this.receiving.canSkip) req.keepAlive = false
     if (this.service.isDraining) req.keepAlive = false
     this.service.stats.count(response.status)
     let sender: BodySender | undefined
@@ -375,25 +315,16 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.proceed()
   }
 
-  private canSkipRest(req: Http1Request): boolean {
-    return !req.expectsContinue && (this.chunked !== undefined || this.remaining <= mostSkippedBytes)
-  }
-
   /** A request has been answered completely. */
   private leave(req: Http1Request): void {
-    this.first = req.following as Http1Request | undefined // a line holds only requests of this connection
-    if (this.first === undefined) {
-      this.last = undefined
-      this.isExclusive = false
-    }
-    this.inFlight--
+    this.line.shift()
     if (req.context !== undefined) req.finish(new HttpError(500, 'the request has been answered'))
     if (!req.keepAlive) this.isOver = true
-    if (this.receiving !== req) return
+    if (this.receiving?.req !== req) return
     req.body.fail(new ClientGone('the request has been answered: its body is read no more'))
     if (this.isOver) this.receiving = undefined
     else {
-      this.skipped = 0
+      this.receiving.skip()
       this.resume()
     }
   }
@@ -445,10 +376,9 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     if (this.receiving !== undefined) this.loseBody(this.receiving, gone)
     this.isOver = true
     if (this.parser !== undefined) this.pending = undefined // half a head
-    if (this.first === undefined && this.pending === undefined) this.finish()
+    if (this.line.isEmpty && this.pending === undefined) this.finish()
     if (this.overMs !== 0) this.connection.destroyWhenSent()
-    for (let req = this.first; req !== undefined; req = req.following as Http1Request | undefined)
-      req.finish(gone)
+    for (const req of this.line) req.finish(gone)
   }
 
   drained(): void {
@@ -465,10 +395,9 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.isOver = true
     this.pending = undefined
     this.sender?.abort(gone)
-    if (this.receiving !== undefined) this.receiving.body.fail(gone)
+    this.receiving?.req.body.fail(gone)
     this.receiving = undefined
-    for (let req = this.first; req !== undefined; req = req.following as Http1Request | undefined)
-      req.finish(gone)
+    for (const req of this.line) req.finish(gone)
     if (this.parser === undefined) return
     this.parser.reset()
     service.parsers.put(this.parser)
@@ -494,8 +423,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   /** The server has no more time: contexts end, and the connection with them. */
   cut(): void {
     const reason = new ShutdownError('the server shuts down, and its grace period is over')
-    for (let req = this.first; req !== undefined; req = req.following as Http1Request | undefined)
-      req.finish(reason)
+    for (const req of this.line) req.finish(reason)
     this.connection.destroy()
   }
 
@@ -537,15 +465,15 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.checkHandlers(now)
     const { receiving } = this
     if (receiving !== undefined) {
-      if (now - this.bodyMs > timeouts.bodyMs && !this.isPaused) this.endSlowBody(receiving)
-    } else if (this.parser !== undefined || (this.requests === 0 && this.first === undefined)) {
+      if (now - receiving.sinceMs > timeouts.bodyMs && !this.isPaused) this.endSlowBody(receiving)
+    } else if (this.parser !== undefined || (this.requests === 0 && this.line.isEmpty)) {
       if (now - this.headMs > timeouts.headMs) this.endSlowHead()
     } else if (this.isIdle && now - this.lastMs > (service.isDraining ? quietMs : timeouts.idleMs))
       this.finish()
   }
 
   private checkHandlers(now: number): void {
-    for (let req = this.first; req !== undefined; req = req.following as Http1Request | undefined) {
+    for (const req of this.line) {
       if (req.response !== undefined || now - req.startedMs <= this.service.timeouts.handlerMs) continue
       this.service.stats.timedOut++
       req.finish(new DeadlineExceeded())
@@ -554,9 +482,9 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     }
   }
 
-  private endSlowBody(req: Http1Request): void {
+  private endSlowBody(receiver: BodyReceiver): void {
     this.service.stats.timedOut++
-    this.loseBody(req, new HttpError(408, 'the body took too long'))
+    this.loseBody(receiver, new HttpError(408, 'the body took too long'))
   }
 
   private endSlowHead(): void {
@@ -570,10 +498,6 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.service.stats.timedOut++
     this.connection.destroy()
   }
-}
-
-function isSafe(method: string): boolean {
-  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
 
 /** What a refusal answers: nobody knows what was asked. */

@@ -16,6 +16,8 @@ export interface Limits {
   readonly trailerBytes: number
   /** Requests of one connection that are answered at the same time: 64. Beyond it the socket is not read. */
   readonly inFlight: number
+  /** Streams of one HTTP/2 connection at the same time: 128. Beyond it they are refused, to be sent again. */
+  readonly streams: number
   /** Requests of one connection: without limit. After the last one it is closed. */
   readonly requests: number
 }
@@ -28,6 +30,7 @@ export const defaultLimits: Limits = {
   extensionBytes: 4 * 1024,
   trailerBytes: 4 * 1024,
   inFlight: 64,
+  streams: 128,
   requests: Infinity,
 }
 

@@ -1,4 +1,5 @@
 import type { Context } from '../context/context.js'
+import type { PeerCertificate } from '../net/tls-peer.js'
 import type { Operation } from '../runtime/operation.js'
 import { decodeUtf8, emptyBody, type RequestBody } from './body.js'
 import { parseCookies } from './cookies.js'
@@ -15,6 +16,8 @@ export interface Arrival {
   readonly remoteAddress: string
   readonly remotePort: number
   readonly isSecure: boolean
+  /** Of a client that has shown one over TLS. */
+  readonly peerCertificate?: PeerCertificate | undefined
   /** The server is shutting down. */
   readonly isStopping: boolean
   /** Ends with the server. */
@@ -124,6 +127,11 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
 
   get remotePort(): number {
     return this.arrival.remotePort
+  }
+
+  /** The certificate that the client has shown and that was verified; `undefined` where it has none, or nobody asked for it. */
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.arrival.peerCertificate
   }
 
   /**

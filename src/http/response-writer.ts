@@ -90,7 +90,7 @@ function hasOption(headers: ResponseHeaders, option: string): boolean {
 }
 
 /** The length that the handler promises for a body that is produced while it is sent. */
-function declaredLength(headers: ResponseHeaders): number | undefined {
+export function declaredLength(headers: ResponseHeaders): number | undefined {
   const value = headers.get('content-length')
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }

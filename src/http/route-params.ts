@@ -13,30 +13,50 @@ export function decodeParams(
   raw: Readonly<Record<string, string>>,
   names: readonly string[],
 ): Record<string, string> {
-  const params: Record<string, string> = Object.create(null)
+  const params = new Params()
   for (const name of names) params[name] = decodeParam(raw[name] as string, name) // the tree found them all
   return params
 }
 
+// An object without a prototype is a hash table to V8, slower to make and to read than one whose prototype is empty.
+const Params = (() => {
+  class Params {
+    declare [name: string]: string
+  }
+  Object.setPrototypeOf(Params.prototype, null)
+  Reflect.deleteProperty(Params.prototype, 'constructor')
+  Object.freeze(Params.prototype)
+  return Params
+})()
+
 function decodeParam(raw: string, name: string): string {
-  const value = raw.includes('%') ? decode(raw, name) : raw
-  if (mayClimb(value) && dotSegment.test(value))
-    throw new HttpError(
-      400,
-      `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`,
-    )
+  const value = isClean(raw) ? raw : examined(raw, name)
   if (value.length > maxParamLength && name !== '*')
     throw new HttpError(414, `The ${nounOf(name)} of the path has more than ${maxParamLength} characters.`)
   return value
 }
 
+// Most are a few letters and digits, for which this loop costs less than one search.
+function isClean(raw: string): boolean {
+  for (let i = 0; i < raw.length; i++) {
+    const code = raw.charCodeAt(i)
+    if (code === percent || code === dot) return false
+  }
+  return true
+}
+
+const percent = 0x25
+const dot = 0x2e
+
+function examined(raw: string, name: string): string {
+  const value = raw.includes('%') ? decode(raw, name) : raw
+  if (dotSegment.test(value))
+    throw new HttpError(400, `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`)
+  return value
+}
+
 // A backslash separates segments on Windows.
 const dotSegment = /(?:^|[\\/])\.\.?(?:[\\/]|$)/
-
-// Costs a tenth of the expression.
-function mayClimb(value: string): boolean {
-  return value.charCodeAt(0) === 0x2e || value.includes('/.') || value.includes('\\.')
-}
 
 function decode(raw: string, name: string): string {
   let value: string

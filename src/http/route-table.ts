@@ -114,8 +114,7 @@ export class RouteTable {
   }
 
   private notImplemented(): Route {
-    const error = new HttpError(501, 'This server does not know the method.')
-    return this.refusal(error.message, () => problem(error))
+    return this.refusal('501', () => problem(new HttpError(501, 'This server does not know the method.')))
   }
 
   // No route has this method and this path.
@@ -124,23 +123,24 @@ export class RouteTable {
     const methods = isServer ? this.named : this.named.filter((each) => this.methods.get(each)?.has(path))
     if (methods.length === 0 && !isServer) return this.notFound(path)
     const Allow = [...new Set([...methods, 'OPTIONS'])].sort().join(', ')
-    if (method === 'OPTIONS') return this.refusal(`OPTIONS ${Allow}`, () => empty(204, { Allow }))
-    const error = new HttpError(405, `This path answers ${Allow}.`, { headers: { Allow } })
-    return this.refusal(error.message, () => problem(error))
+    if (method === 'OPTIONS') return this.refusal(`OPTIONS ${Allow}`, () => () => empty(204, { Allow }))
+    return this.refusal(`405 ${Allow}`, () =>
+      problem(new HttpError(405, `This path answers ${Allow}.`, { headers: { Allow } })),
+    )
   }
 
   private notFound(path: string): Route {
     const own = this.missing.find(({ prefix }) => prefix.isPrefixOf(path))
-    if (own !== undefined) return this.refusal(`404 ${own.prefix}`, own.fn)
-    const error = new HttpError(404, 'There is nothing at this path.')
-    return this.refusal(error.message, () => problem(error))
+    return own !== undefined
+      ? this.refusal(`404 ${own.prefix}`, () => own.fn)
+      : this.refusal('404', () => problem(new HttpError(404, 'There is nothing at this path.')))
   }
 
   /** A route that is none of the program's, behind all middleware of the path: a log or CORS has to see these as well. */
-  private refusal(key: string, handler: Handler): Route {
+  private refusal(key: string, handler: () => Handler): Route {
     const known = this.refusals.get(key)
     if (known !== undefined) return known
-    const route = routeOf(this.answers.middleware.map(whereUnder), handler, 'requests without a route')
+    const route = routeOf(this.answers.middleware.map(whereUnder), handler(), 'requests without a route')
     this.refusals.set(key, route)
     return route
   }
@@ -171,7 +171,9 @@ function whereUnder({ prefix, fn }: Under<Middleware>): Middleware {
   return (req, next) => (prefix.isPrefixOf(req.path) ? fn(req, next) : next())
 }
 
-function problem(error: HttpError): HttpResponse {
+/** Answers with a problem. An error is not thrown for it: its stack would cost more than the rest of the answer. */
+function problem(error: HttpError): Handler {
+  const { status, headers } = error
   const { body, contentType } = problemOf(error)
-  return new HttpResponse(error.status, body, { ...error.headers, 'Content-Type': contentType })
+  return () => new HttpResponse(status, body, { ...headers, 'Content-Type': contentType })
 }

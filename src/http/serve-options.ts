@@ -1,11 +1,15 @@
 import type { Context } from '../context/context.js'
 import type { ConnectionLimits, ConnectionStats } from '../net/connection-manager.js'
 import type { Endpoint } from '../net/listener.js'
+import type { TlsStats } from '../net/tls.js'
+import type { TlsOptions } from '../net/tls-options.js'
 import { ArgumentError } from '../runtime/errors.js'
 import type { Limits, Timeouts } from './limits.js'
 import type { HttpRequest } from './request.js'
 
 export interface ServeOptions extends Endpoint {
+  /** A certificate and its key: then it speaks HTTPS, and HTTP/2 with clients that can. Throws `TlsError`. */
+  tls?: TlsOptions
   /** How much a request may hold. */
   limits?: Partial<Limits>
   /** How long each phase of a request may take. */
@@ -33,15 +37,19 @@ export interface ServerStats {
   readonly timedOut: number
   /** Handlers that threw something else than an `HttpError`. */
   readonly failed: number
+  /** HTTP/2 connections that were ended because their client did something far too often: resets, pings, settings. */
+  readonly floods: number
   /** Responses by the first digit of their status. */
   readonly responses: readonly number[]
   readonly connections: ConnectionStats
+  /** What became of TLS handshakes; `undefined` without `tls`. */
+  readonly tls: TlsStats | undefined
 }
 
 export const defaultGraceMs = 10_000
 // biome-ignore format: a list
 const options = [
-  'port', 'host', 'path', 'fd', 'backlog', 'limits', 'timeouts', 'connections', 'ctx', 'signals', 'graceMs', 'lameDuckMs', 'onError',
+  'port', 'host', 'path', 'fd', 'backlog', 'tls', 'limits', 'timeouts', 'connections', 'ctx', 'signals', 'graceMs', 'lameDuckMs', 'onError',
 ]
 
 /** @throws ArgumentError for a name that is no option: a misspelt limit would be no limit. */

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../net/listener.js'
+import type { TlsOptions } from '../net/tls-options.js'
 import { loadModule } from '../parallel/module-loader.js'
 import { task } from '../parallel/task.js'
 import type { RecvChan } from '../runtime/chan.js'
@@ -23,12 +24,16 @@ export interface ThreadJob {
 
 /** The servers of this thread. */
 const running = new Map<number, Server>()
+/** Certificates that came while a server of this thread was still being made. */
+const newer = new Map<number, TlsOptions>()
 
 /** Serves on the thread that runs it, until `stop` is closed and what was under way has ended. */
 export const serveThread = task(import.meta.url, 'serveThread', function* (job: ThreadJob) {
   const app = appOf(yield* wait(exportOf(job.module, job.name)))
   const server = new Server(app, { ...job.options, fd: job.fd, signals: false })
   running.set(job.id, server)
+  const tls = newer.get(job.id)
+  if (tls !== undefined) renew(server, tls)
   try {
     yield* server.listening()
     yield* job.stop.recv()
@@ -36,6 +41,7 @@ export const serveThread = task(import.meta.url, 'serveThread', function* (job: 
     yield* server
   } finally {
     running.delete(job.id)
+    newer.delete(job.id)
     server.close()
   }
 })
@@ -44,6 +50,18 @@ export const serveThread = task(import.meta.url, 'serveThread', function* (job: 
 export const threadStats = task(import.meta.url, 'threadStats', (id: number): ServerStats | undefined =>
   running.get(id)?.stats(),
 )
+
+/** Gives the server of this thread other certificates. */
+export const setThreadTls = task(import.meta.url, 'setThreadTls', (id: number, tls: TlsOptions): void => {
+  const server = running.get(id)
+  if (server === undefined) newer.set(id, tls)
+  else renew(server, tls)
+})
+
+function renew(server: Server, { cert, key, passphrase, ca, sni }: TlsOptions): void {
+  const all = { cert, key, passphrase, ca, sni }
+  server.setCertificates(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
+}
 
 /** Under which name a module exports the app. @throws ArgumentError if it does not. */
 export async function nameOf(app: Served, module: string): Promise<string> {

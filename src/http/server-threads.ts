@@ -1,4 +1,5 @@
 import type { Listener } from '../net/listener.js'
+import type { TlsOptions } from '../net/tls-options.js'
 import { sharedChan } from '../parallel/make-chan.js'
 import type { SharedChan } from '../parallel/shared-chan.js'
 import { WorkerDied } from '../parallel/worker-died.js'
@@ -37,6 +38,7 @@ export class ServerThreads {
     private readonly crew: Crew,
     private readonly listener: Listener,
     private readonly options: ServeOptions,
+    private tls: TlsOptions | undefined,
   ) {}
 
   /** Starts to accept on all of them. Throws `ArgumentError` if the module does not export the app. */
@@ -51,6 +53,13 @@ export class ServerThreads {
     const descriptors = yield* this.listener.duplicates(count)
     for (const [i, fd] of descriptors.entries())
       this.keepers.push(go(this.keep.bind(this), i + 1, { module, name, options, fd, stop, id: this.id }))
+  }
+
+  /** Gives all of them other certificates; a thread that takes the place of one that has died begins with them. */
+  setTls(tls: TlsOptions | undefined): void {
+    this.tls = tls
+    if (tls !== undefined && !this.isOver)
+      for (let p = 1; p <= this.keepers.length; p++) go(this.pass.bind(this), p, tls)
   }
 
   /** Begins the shutdown on all of them. */
@@ -76,11 +85,21 @@ export class ServerThreads {
     return all
   }
 
+  private *pass(p: number, tls: TlsOptions): Routine<void> {
+    const { setThreadTls } = yield* wait(this.crew.tasks())
+    try {
+      yield* setThreadTls.on(p)(this.id, tls)
+    } catch (error) {
+      if (!(error instanceof WorkerDied)) throw error // the next one begins with them
+    }
+  }
+
   private *keep(p: number, job: ThreadTasks.ThreadJob): Routine<void> {
     const { serveThread } = yield* wait(this.crew.tasks())
     for (let { fd } = job; ; ) {
       try {
-        yield* serveThread.on(p)({ ...job, fd })
+        const { tls } = this
+        yield* serveThread.on(p)({ ...job, fd, options: { ...job.options, ...(tls !== undefined && { tls }) } })
         return
       } catch (error) {
         if (!(error instanceof WorkerDied) || this.isOver) throw error

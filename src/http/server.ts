@@ -5,6 +5,9 @@ import type { CancelContext } from '../context/context.js'
 import { Connection, type Protocol } from '../net/connection.js'
 import { ConnectionManager, type Member } from '../net/connection-manager.js'
 import { type Address, Listener } from '../net/listener.js'
+import { speaksHttp2, TlsAcceptor } from '../net/tls.js'
+import { TlsError } from '../net/tls-error.js'
+import type { Certificates } from '../net/tls-material.js'
 import { prepareThread } from '../runtime/debug.js'
 import { spawn } from '../runtime/go.js'
 import type { Goroutine } from '../runtime/goroutine.js'
@@ -14,6 +17,7 @@ import { scheduler, thread } from '../runtime/scheduler.js'
 import { sleep } from '../runtime/sleep.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
 import { Http1Connection } from './http1-connection.js'
+import { goodbye, Http2Connection } from './http2-connection.js'
 import { defaultLimits, defaultTimeouts, withDefaults } from './limits.js'
 import type { HttpRequest } from './request.js'
 import { routeOf } from './route.js'
@@ -45,6 +49,7 @@ export class Server implements PromiseLike<void> {
   private readonly service: Service
   private readonly manager: ConnectionManager<Member>
   private readonly listener: Listener
+  private readonly tls: TlsAcceptor | undefined
   private readonly opening: Goroutine<Address>
   private readonly life: Goroutine<void>
   private readonly stopping: CancelContext
@@ -88,10 +93,14 @@ export class Server implements PromiseLike<void> {
         : path !== undefined
           ? { path }
           : { port, ...(host !== undefined && { host }) }
-    this.listener = new Listener({ ...place, ...(backlog !== undefined && { backlog }) }, (socket) =>
-      this.manager.admit(socket),
+    this.tls = this.acceptorOf(given)
+    this.listener = new Listener(
+      { ...place, ...(backlog !== undefined && { backlog }) },
+      (socket) => this.manager.admit(socket),
+      this.tls === undefined ? {} : { create: this.tls.create },
     )
-    this.threads = crew === undefined ? undefined : new ServerThreads(crew, this.listener, given)
+    this.threads =
+      crew === undefined ? undefined : new ServerThreads(crew, this.listener, given, this.tls?.plain())
     this.opening = spawn(on, Server as never, (server: Server) => server.start(), [this])
     this.life = spawn(on, Server as never, (server: Server) => server.live(), [this])
   }
@@ -115,16 +124,29 @@ export class Server implements PromiseLike<void> {
     this.shutdown(0)
   }
 
+  /**
+   * Shows other certificates from the next handshake on, on all of its threads; connections that are open keep theirs.
+   * `ca` and `sni` stay as they are where nothing is said of them.
+   * @throws TlsError if they cannot be used, and the old ones stay; or if the server speaks no TLS.
+   */
+  setCertificates(certificates: Certificates): void {
+    if (this.tls === undefined)
+      throw new TlsError('tls', 'was not given to serve(), so there are no certificates to replace: give it there')
+    this.tls.rotate(certificates)
+  }
+
   /** What it has done so far. */
   stats(): ServerStats {
-    const { requests, refused, timedOut, failed, responses } = this.service.stats
+    const { requests, refused, timedOut, failed, floods, responses } = this.service.stats
     return {
       requests,
       refused,
       timedOut,
       failed,
+      floods,
       responses: [...responses],
       connections: this.manager.stats(),
+      tls: this.tls?.stats(),
     }
   }
 
@@ -163,15 +185,25 @@ export class Server implements PromiseLike<void> {
     this.service.isDraining = true
     yield* sleep(this.given.lameDuckMs ?? 0)
     this.listener.stop()
+    this.tls?.stop()
     this.threads?.stop()
     yield* this.manager.shutdown(this.graceMs)
     if (this.threads !== undefined) yield* this.threads.ended()
     this.working.cancel(new ShutdownError('the server has shut down'))
   }
 
+  private acceptorOf({ tls, onError = reportError }: ServeOptions): TlsAcceptor | undefined {
+    if (tls === undefined) return undefined
+    const tell = (error: unknown) => onError(error, undefined)
+    return new TlsAcceptor(tls, this.service.wheel, tell, () => {
+      if (this.tls !== undefined) this.threads?.setTls(this.tls.plain())
+    })
+  }
+
   private open(socket: Socket): Member {
+    if (speaksHttp2(socket)) return new Http2Connection(socket, this.service, this.manager)
     const connection = new Connection(socket, this.service.on, awaitingProtocol)
-    const http = new Http1Connection(connection, this.service, this.manager, false)
+    const http = new Http1Connection(connection, this.service, this.manager, this.tls !== undefined)
     connection.protocol = http
     return http
   }
@@ -182,7 +214,9 @@ const awaitingProtocol: Protocol = { received() {}, ended() {}, drained() {}, cl
 /** Says why to a client that finds no place; a load balancer sends it elsewhere. */
 function refuse(socket: Socket): void {
   socket.end(
-    'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n',
+    speaksHttp2(socket)
+      ? goodbye
+      : 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n',
   )
   socket.destroySoon()
 }

@@ -139,6 +139,8 @@ export class ServiceStats {
   timedOut = 0
   /** Handlers that failed with something else than an `HttpError`. */
   failed = 0
+  /** Connections that were ended because their client did something far too often: an HTTP/2 attack. */
+  floods = 0
   /** Responses by the first digit of their status: `responses[2]` counts 200 to 299. */
   readonly responses: number[] = [0, 0, 0, 0, 0, 0]
 

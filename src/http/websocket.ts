@@ -90,6 +90,7 @@ export function websocket<R extends HttpRequest = HttpRequest>(
     opener.handleUpgrade(openingOf(req, detached), detached.socket, detached.head, (peer) => {
       wheel ??= wheelFor(settings)
       const socket = new WebSocketConnection(peer, detached.closing, wheel, settings)
+      detached.socket.resume()
       spawn(scheduler(), websocket as GoFunction, () => converse(handler, socket, req, detached), [])
     })
     return upgraded()

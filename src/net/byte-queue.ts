@@ -7,7 +7,7 @@ const blockBytes = 4096
 
 /**
  * Bytes in the order in which they came, in the chunks in which they came. What lies within one chunk is taken out
- * without copying; only what spans several is copied, once. Nothing that was handed out is written to again.
+ * without copying; only what spans several is copied, once. Nothing that was handed out is written to again. A decoder is one.
  */
 export class ByteQueue {
   /** Bytes in the queue. */
@@ -67,7 +67,7 @@ export class ByteQueue {
 
   /** Where `sequence` begins, searched from `from` on; -1 if it is not there. */
   indexOf(sequence: Buffer, from = 0): number {
-    let base = -this.start // where the segment begins, as the queue counts
+    let base = 0 - this.start // where the segment begins, as the queue counts; -0 would be a number with a fraction
     for (let i = -1; ; i++) {
       const segment = this.segment(i)
       if (segment === undefined) return -1
@@ -97,7 +97,7 @@ export class ByteQueue {
 
   private copy(first: number, end: number): Buffer {
     const bytes = Buffer.allocUnsafe(end - first)
-    let base = -this.start
+    let base = 0 - this.start
     for (let i = -1, filled = 0; filled < bytes.length; i++) {
       const segment = this.segment(i)
       if (segment === undefined) break

@@ -6,15 +6,30 @@ import { Operation, type Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { yieldNow } from '../runtime/sleep.js'
 import { WaitList } from '../runtime/wait-list.js'
-import type { Connection } from './connection.js'
 import { IdleSweep } from './idle-sweep.js'
 import { checkCount, checkTime } from './limits.js'
 import type { TimerWheel } from './timer-wheel.js'
 import { ignore, WaitingRoom } from './waiting-room.js'
 
+/** What a manager knows of a connection: a `Connection`, or what stands for one that somebody else reads and writes. */
+export interface Account {
+  readonly socket: Socket
+  readonly isClosed: boolean
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** How often bytes came and how often they left. */
+  readonly reads: number
+  readonly writes: number
+  /** Its place in the manager's list; -1 outside. */
+  place: number
+  /** For the IdleSweep: the sum of its reads and writes when it was looked at, and when that was first so. */
+  seenActivity: number
+  seenAt: number
+}
+
 /** Whoever speaks over a connection that a manager keeps account of. */
 export interface Member {
-  readonly connection: Connection
+  readonly connection: Account
   /** It is on the list now. */
   begin?(): void
   /** Nothing came and nothing went for `idleTimeoutMs`: it ends now. */

@@ -39,12 +39,10 @@ export class Connection {
   /** How often bytes came and how often they left: an idle connection is one where both stand still. */
   reads: number
   writes: number
-  /** @internal For the ConnectionManager: its place in the list, and when its reads and writes were first seen as they are. */
+  /** For the ConnectionManager: its place in the list, and when its reads and writes were first seen as they are. */
   place: number
-  /** @internal */
   seenActivity: number
-  /** @internal */
-  seenAtMs: number
+  seenAt: number
 
   constructor(
     readonly socket: Socket,
@@ -63,7 +61,7 @@ export class Connection {
     this.writes = 0
     this.place = -1
     this.seenActivity = 0
-    this.seenAtMs = 0
+    this.seenAt = 0
     attach(socket, this)
   }
 

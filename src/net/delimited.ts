@@ -32,8 +32,7 @@ export function delimited(
   }
 }
 
-class DelimitedDecoder implements Decoder<Buffer> {
-  private readonly queue: ByteQueue
+class DelimitedDecoder extends ByteQueue implements Decoder<Buffer> {
   /** So many bytes have been searched: no delimiter begins in them. */
   private searched: number
 
@@ -42,30 +41,26 @@ class DelimitedDecoder implements Decoder<Buffer> {
     private readonly maxFrameBytes: number,
     private readonly keep: boolean,
   ) {
-    this.queue = new ByteQueue()
+    super()
     this.searched = 0
   }
 
-  push(bytes: Buffer): void {
-    this.queue.push(bytes)
-  }
-
   next(): Buffer | undefined {
-    const { queue, mark, maxFrameBytes } = this
-    const at = queue.indexOf(mark, this.searched)
-    if (at < 0) this.searched = Math.max(0, queue.length - mark.length + 1)
+    const { mark, maxFrameBytes } = this
+    const at = this.indexOf(mark, this.searched)
+    if (at < 0) this.searched = Math.max(0, this.length - mark.length + 1)
     // A delimiter that begins further out would end too long a frame.
     if (at > maxFrameBytes || this.searched > maxFrameBytes)
       throw tooLong('a frame', 'maxFrameBytes', maxFrameBytes)
     if (at < 0) return undefined
     this.searched = 0
-    const frame = queue.take(this.keep ? at + mark.length : at)
-    if (!this.keep) queue.drop(mark.length)
+    const frame = this.take(this.keep ? at + mark.length : at)
+    if (!this.keep) this.drop(mark.length)
     return frame
   }
 
   end(): undefined {
-    if (this.queue.length > 0) throw cutOff(this.queue.length)
+    if (this.length > 0) throw cutOff(this.length)
   }
 }
 

@@ -7,7 +7,7 @@ import type { Goroutine, Joiner } from '../runtime/goroutine.js'
 import type { Operation, Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { HANDLED, type Scheduler } from '../runtime/scheduler.js'
-import type { Linked } from '../runtime/wait-list.js'
+import type { Linked, WaitList } from '../runtime/wait-list.js'
 import type { Codec } from './codec.js'
 import { type Conn, ConnectionClosed, type ConnectionLimit, ConnectionTimeout } from './conn.js'
 import { ConnTimes, type Heartbeat, mostMissed, type Timed } from './conn-times.js'
@@ -16,7 +16,7 @@ import type { ConnectionManager, Member } from './connection-manager.js'
 import { Inbox, type InboxOwner } from './inbox.js'
 import { checkTime } from './limits.js'
 import { addressText } from './listener.js'
-import { Outbox, type OutboxOwner } from './outbox.js'
+import { type Outlet, Send, writeEncoded } from './outbox.js'
 import type { TimerWheel } from './timer-wheel.js'
 
 /** Who takes the frames of connections. One for all connections of a server; it says what runs as their goroutines. */
@@ -52,6 +52,15 @@ export interface Home<In, Out> {
   report(error: unknown, conn: Conn<In, Out>): void
 }
 
+/** Frames can be sent. */
+const OPEN = 0
+/** Nothing can be sent any more; what is on its way still leaves. */
+const CLOSING = 1
+/** The socket is closed. */
+const GONE = 2
+/** The consumer has been told. */
+const TOLD = 3
+
 /**
  * A connection that carries frames: from the decoder through the inbox to the consumer, which holds the peer back where it
  * does not take them, and through the outbox to the socket, where the peer holds back whoever sends.
@@ -59,22 +68,19 @@ export interface Home<In, Out> {
  * It is over when the socket is closed, what came before is handed on, and no goroutine runs for it any more.
  */
 export class FramedConnection<In, Out>
-  implements Conn<In, Out>, Protocol, Member, Timed<Out>, InboxOwner<In>, OutboxOwner, Joiner
+  implements Conn<In, Out>, Protocol, Member, Timed<Out>, InboxOwner<In>, Outlet<Out>, Joiner
 {
   readonly connection: Connection
   readonly id: number
   readonly inbox: Inbox<In>
-  private readonly outbox: Outbox<Out>
+  senders: WaitList<Send<Out>> | undefined
   before: Linked | undefined
   after: Linked | undefined
   isHeld: boolean
-  /** Nothing can be sent any more. */
-  isClosed: boolean
   /** What ended it, if it did not end in peace. */
   failure: unknown
   private closedError: ConnectionClosed | undefined
-  private isGone: boolean
-  private isTold: boolean
+  private phase: typeof OPEN | typeof CLOSING | typeof GONE | typeof TOLD
   private goroutine: Goroutine<unknown> | undefined
   private context: CancelContext | undefined
   private times: ConnTimes<Out> | undefined
@@ -84,20 +90,18 @@ export class FramedConnection<In, Out>
     socket: Socket,
   ) {
     this.id = home.nextId()
+    this.senders = undefined
     this.before = undefined
     this.after = undefined
     this.isHeld = false
-    this.isClosed = false
     this.failure = undefined
     this.closedError = undefined
-    this.isGone = false
-    this.isTold = false
+    this.phase = OPEN
     this.goroutine = undefined
     this.context = undefined
     this.times = undefined
-    this.inbox = new Inbox(home.codec.decoder(), home.inboxFrames, this)
+    this.inbox = new Inbox(home.codec.decoder(), this)
     this.connection = new Connection(socket, home.on, this)
-    this.outbox = new Outbox(this.connection, home.codec, this)
     void socket.remoteAddress // is known after the end only if it was asked for before
   }
 
@@ -123,6 +127,14 @@ export class FramedConnection<In, Out>
     return this.context
   }
 
+  get isClosed(): boolean {
+    return this.phase !== OPEN
+  }
+
+  get inboxFrames(): number {
+    return this.home.inboxFrames
+  }
+
   get heartbeat(): Heartbeat<In, Out> | undefined {
     return this.home.heartbeat
   }
@@ -136,11 +148,13 @@ export class FramedConnection<In, Out>
   }
 
   send(frame: Out): Operation<void> {
-    return this.outbox.send(frame)
+    return new Send(this, frame)
   }
 
   trySend(frame: Out): boolean {
-    return this.outbox.trySend(frame)
+    if (this.isClosed || this.isBackedUp) return false
+    this.write(frame)
+    return true
   }
 
   setReadDeadline(ms: number): void {
@@ -157,7 +171,7 @@ export class FramedConnection<In, Out>
   close(): void {
     this.inbox.drop()
     if (this.isClosed) return
-    this.isClosed = true
+    this.phase = CLOSING
     this.connection.end()
     this.timing().closing()
     this.release()
@@ -216,7 +230,7 @@ export class FramedConnection<In, Out>
     this.home.consumer.flows(this)
     if (!this.isClosed) inbox.fill()
     this.hold(inbox.isFull && !this.isClosed)
-    if (this.isGone) this.leave()
+    if (this.phase >= GONE) this.leave()
   }
 
   received(bytes: Buffer): void {
@@ -235,7 +249,8 @@ export class FramedConnection<In, Out>
 
   drained(): void {
     this.times?.caughtUp()
-    this.outbox.drained()
+    const { senders, connection } = this
+    while (senders !== undefined && !senders.isEmpty && !connection.isFull) senders.shift()?.go()
     if (!this.isClosed) this.home.consumer.drained(this)
   }
 
@@ -243,8 +258,7 @@ export class FramedConnection<In, Out>
     // What breaks a connection that both sides have done with is nobody's business.
     const isLoss = error !== undefined && !(this.isClosed && this.connection.pendingBytes === 0)
     if (isLoss) this.failure ??= new ConnectionClosed(`${this}`, error.message, error)
-    this.isGone = true
-    this.isClosed = true
+    this.phase = GONE
     this.times?.clear()
     this.inbox.end(this.failure === undefined ? undefined : this.whyClosed())
     this.release()
@@ -277,10 +291,18 @@ export class FramedConnection<In, Out>
 
   ping(frame: () => Out): void {
     try {
-      this.outbox.write(frame())
+      this.write(frame())
     } catch (error) {
       this.failed(error)
     }
+  }
+
+  get isBackedUp(): boolean {
+    return this.connection.isFull || this.senders?.isEmpty === false
+  }
+
+  write(frame: Out): void {
+    writeEncoded(this.connection, this.home.codec.encode(frame))
   }
 
   missedHeartbeat(): void {
@@ -308,21 +330,21 @@ export class FramedConnection<In, Out>
   private reason(): [why: string, cause?: unknown] {
     const { failure } = this
     if (failure === undefined)
-      return [this.isGone ? 'both sides have ended it' : 'it was closed on this side']
+      return [this.phase >= GONE ? 'both sides have ended it' : 'it was closed on this side']
     return [failure instanceof Error ? failure.message : String(failure), failure]
   }
 
   /** Nothing can be sent any more: whoever waits is told. */
   private release(): void {
-    this.outbox.close()
+    for (let send = this.senders?.shift(); send !== undefined; send = this.senders?.shift()) send.refuse()
     if (this.context !== undefined) this.context.cancel(this.whyClosed())
     this.flow()
   }
 
   private leave(): void {
     if (this.isBusy || !this.inbox.isDone) return
-    if (!this.isTold) {
-      this.isTold = true
+    if (this.phase === GONE) {
+      this.phase = TOLD
       this.home.consumer.closed(this)
     }
     if (!this.isBusy) this.home.manager.leave(this)

@@ -21,6 +21,9 @@ export class IdleSweep<M extends Member> implements Deadline {
   private readonly stepMs: number
   private readonly stepsAPass: number
   private readonly originMs: number
+  /** What times are counted in: fine enough for the timeout, and coarse enough that it does not go round before. */
+  private readonly unitMs: number
+  private readonly idleUnits: number
   /** The next one to look at is before this place. Backwards, since a place that becomes free is taken by the last one. */
   private cursor = 0
 
@@ -33,12 +36,14 @@ export class IdleSweep<M extends Member> implements Deadline {
     this.stepMs = Math.max(leastStepMs, passMs / steps)
     this.stepsAPass = Math.max(1, Math.round(passMs / this.stepMs))
     this.originMs = on.clock.now()
+    this.unitMs = Math.max(1, idleTimeoutMs / 1024)
+    this.idleUnits = Math.ceil(idleTimeoutMs / this.unitMs)
   }
 
   /** A member is new. */
   entered({ connection }: M): void {
     if (this.idleTimeoutMs === Infinity) return
-    connection.seenAtMs = this.nowMs()
+    connection.seenAt = this.now()
     if (this.heapIndex < 0) this.arm()
   }
 
@@ -52,32 +57,32 @@ export class IdleSweep<M extends Member> implements Deadline {
     const { members } = this
     if (members.length === 0) return
     if (this.cursor <= 0) this.cursor = members.length
-    const nowMs = this.nowMs()
+    const now = this.now()
     const end = Math.max(0, this.cursor - Math.ceil(members.length / this.stepsAPass))
     while (this.cursor > end) {
       this.cursor--
       const member = members[this.cursor]
-      if (member !== undefined) this.look(member, nowMs)
+      if (member !== undefined) this.look(member, now)
     }
     this.arm()
   }
 
-  private look(member: M, nowMs: number): void {
+  private look(member: M, now: number): void {
     const { connection } = member
     const activity = connection.reads + connection.writes
     if (activity !== connection.seenActivity) {
       connection.seenActivity = activity
-      connection.seenAtMs = nowMs
-    } else if (nowMs - connection.seenAtMs > this.idleTimeoutMs && !connection.isClosed) {
+      connection.seenAt = now
+    } else if (((now - connection.seenAt) | 0) > this.idleUnits && !connection.isClosed) {
       this.idleClosed++
-      connection.seenAtMs = nowMs
+      connection.seenAt = now
       member.idled()
     }
   }
 
-  // A whole number: fractions would cost each connection an object more.
-  private nowMs(): number {
-    return Math.floor(this.on.clock.now() - this.originMs)
+  // A whole number of 32 bits, which goes round: any other would cost each connection an object more.
+  private now(): number {
+    return ((this.on.clock.now() - this.originMs) / this.unitMs) | 0
   }
 
   private arm(): void {

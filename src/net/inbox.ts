@@ -5,6 +5,8 @@ import type { Decoder } from './codec.js'
 
 /** Whose frames they are. */
 export interface InboxOwner<In> {
+  /** Frames that may wait. */
+  readonly inboxFrames: number
   /** Takes a frame that is meant for the connection and not for its handler, an answer to a heartbeat; true if it has. */
   takes(frame: In): boolean
   /** A frame was taken: there may be room for more. */
@@ -33,7 +35,6 @@ export class Inbox<In> {
 
   constructor(
     private readonly decoder: Decoder<In>,
-    private readonly mostFrames: number,
     private readonly owner: InboxOwner<In>,
   ) {
     this.error = undefined
@@ -52,7 +53,7 @@ export class Inbox<In> {
 
   /** As many frames wait as may. */
   get isFull(): boolean {
-    return this.first !== undefined && 1 + (this.ring?.length ?? 0) >= this.mostFrames
+    return this.first !== undefined && 1 + (this.ring?.length ?? 0) >= this.owner.inboxFrames
   }
 
   /** Adds bytes; those that come after the end are of no interest. */

@@ -42,42 +42,34 @@ interface Layout {
   readonly maxFrameBytes: number
 }
 
-class LengthDecoder implements Decoder<Buffer> {
-  private readonly queue: ByteQueue
+class LengthDecoder extends ByteQueue implements Decoder<Buffer> {
   /** Length of the frame whose bytes are waited for; -1 before its length has come. */
   private frameBytes: number
 
   constructor(private readonly layout: Layout) {
-    this.queue = new ByteQueue()
+    super()
     this.frameBytes = -1
   }
 
-  push(bytes: Buffer): void {
-    this.queue.push(bytes)
-  }
-
   next(): Buffer | undefined {
-    const { queue } = this
     if (this.frameBytes < 0 && !this.readLength()) return undefined
-    if (queue.length < this.frameBytes) return undefined
-    const frame = queue.take(this.frameBytes)
+    if (this.length < this.frameBytes) return undefined
+    const frame = this.take(this.frameBytes)
     this.frameBytes = -1
     return frame
   }
 
   end(): undefined {
-    const { queue, frameBytes } = this
-    if (queue.length > 0 || frameBytes >= 0) throw cutOff(queue.length)
+    if (this.length > 0 || this.frameBytes >= 0) throw cutOff(this.length)
   }
 
   private readLength(): boolean {
-    const { queue } = this
     const { bytes, isBig, maxFrameBytes } = this.layout
-    if (queue.length < bytes) return false
+    if (this.length < bytes) return false
     let length = 0
-    for (let i = 0; i < bytes; i++) length = length * 256 + queue.at(isBig ? i : bytes - 1 - i)
+    for (let i = 0; i < bytes; i++) length = length * 256 + this.at(isBig ? i : bytes - 1 - i)
     if (length > maxFrameBytes) throw tooLong(`a frame of ${length} bytes`, 'maxFrameBytes', maxFrameBytes)
-    queue.drop(bytes)
+    this.drop(bytes)
     this.frameBytes = length
     return true
   }

@@ -21,63 +21,56 @@ const carriageReturn = 13
  */
 export function lines({ maxLineBytes = 65_536, encoding = 'utf8' }: LinesOptions = {}): Codec<string> {
   checkBytes('lines', 'maxLineBytes', maxLineBytes)
+  const format = { maxLineBytes, encoding }
   return {
-    decoder: () => new LineDecoder(maxLineBytes, encoding),
-    encode: (line) => encode(line, maxLineBytes, encoding),
+    decoder: () => new LineDecoder(format),
+    encode: (line) => encode(format, line),
   }
 }
 
-class LineDecoder implements Decoder<string> {
-  private readonly queue: ByteQueue
+class LineDecoder extends ByteQueue implements Decoder<string> {
   /** So many bytes have been searched: there is no line feed among them. */
   private searched: number
 
-  constructor(
-    private readonly maxLineBytes: number,
-    private readonly encoding: 'utf8' | 'latin1',
-  ) {
-    this.queue = new ByteQueue()
+  constructor(private readonly format: Required<LinesOptions>) {
+    super()
     this.searched = 0
   }
 
-  push(bytes: Buffer): void {
-    this.queue.push(bytes)
-  }
-
   next(): string | undefined {
-    const { queue } = this
-    if (queue.length === this.searched) return undefined
-    const at = queue.indexOf(lineFeed, this.searched)
+    if (this.length === this.searched) return undefined
+    const at = this.indexOf(lineFeed, this.searched)
     if (at < 0) {
-      this.searched = queue.length
-      this.lengthBefore(queue.length)
+      this.searched = this.length
+      this.lengthBefore(this.length)
       return undefined
     }
     const length = this.lengthBefore(at)
     const line = this.text(length)
-    queue.drop(at + 1 - length)
+    this.drop(at + 1 - length)
     this.searched = 0
     return line
   }
 
   end(): string | undefined {
-    const { length } = this.queue
+    const { length } = this
     return length === 0 ? undefined : this.text(this.lengthBefore(length))
   }
 
   private text(length: number): string {
-    return this.queue.take(length).toString(this.encoding)
+    return this.take(length).toString(this.format.encoding)
   }
 
   /** The length of the line that ends at `end`, where a carriage return may stand before the line feed. */
   private lengthBefore(end: number): number {
-    const length = end > 0 && this.queue.at(end - 1) === carriageReturn ? end - 1 : end
-    if (length > this.maxLineBytes) throw tooLong('a line', 'maxLineBytes', this.maxLineBytes)
+    const length = end > 0 && this.at(end - 1) === carriageReturn ? end - 1 : end
+    const { maxLineBytes } = this.format
+    if (length > maxLineBytes) throw tooLong('a line', 'maxLineBytes', maxLineBytes)
     return length
   }
 }
 
-function encode(line: string, maxLineBytes: number, encoding: 'utf8' | 'latin1'): string | Buffer {
+function encode({ maxLineBytes, encoding }: Required<LinesOptions>, line: string): string | Buffer {
   if (line.includes('\n')) {
     throw new FrameError(
       'a line holds a line feed, and would arrive as two: send them one by one, or escape it',

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { TestClock } from '../../test/net/test-clock.js'
 import { type Clock, VirtualClock } from '../runtime/clock.js'
 import { Scheduler } from '../runtime/scheduler.js'
 import type { Linked } from '../runtime/wait-list.js'
@@ -23,39 +24,6 @@ class Limit implements Expiring {
   expired(): void {
     this.firedAtMs.push(this.clock.now())
     this.onExpired()
-  }
-}
-
-/** A clock that a test moves: alarms ring on time, or late where the event loop is held up. */
-class TestClock implements Clock {
-  private nowMs = 0
-  private alarm: { atMs: number; ring: () => void } | undefined = undefined
-
-  now(): number {
-    return this.nowMs
-  }
-
-  epochNow(): number {
-    return this.nowMs
-  }
-
-  arm(atMs: number, ring: () => void): void {
-    this.alarm = atMs === Infinity ? undefined : { atMs, ring }
-  }
-
-  pass(ms: number): void {
-    const untilMs = this.nowMs + ms
-    for (let { alarm } = this; alarm !== undefined && alarm.atMs <= untilMs; alarm = this.alarm) {
-      this.alarm = undefined
-      this.nowMs = Math.max(this.nowMs, alarm.atMs)
-      alarm.ring()
-    }
-    this.nowMs = untilMs
-  }
-
-  stall(ms: number): void {
-    this.nowMs += ms
-    this.pass(0)
   }
 }
 

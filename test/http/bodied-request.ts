@@ -38,9 +38,11 @@ export class BodiedRequest extends HttpRequest {
         : new RequestBody(
             {
               wanted() {
-                const piece = left.shift()
-                if (piece === undefined) body?.end()
-                else body?.push(Buffer.from(piece))
+                do {
+                  const piece = left.shift()
+                  if (piece === undefined) body?.end()
+                  else body?.push(Buffer.from(piece))
+                } while (body?.isAwaited === true && !body.isWhole && body.error === undefined)
               },
             },
             -1,

@@ -267,12 +267,12 @@ const looser: readonly Difference[] = [
     pattern: /content-length:[^\r\n]*\r?$/i,
   },
   {
-    what: 'a version that is cut off behind a wrong letter',
+    what: 'a target or a version that is cut off behind a wrong letter',
     node: '400 at the letter',
-    ours: '400 at CR, or behind 8 bytes',
-    why: 'a version is looked at as a whole',
-    refusal: /^HPE_INVALID_(CONSTANT|VERSION)$/,
-    pattern: / \S{1,8}$/,
+    ours: '400 at its end',
+    why: 'they are looked at as a whole',
+    refusal: /^HPE_INVALID_(CONSTANT|VERSION|URL)$/,
+    pattern: / \S+$/,
   },
   {
     what: 'a tab behind a Content-Length',
@@ -289,7 +289,7 @@ const looser: readonly Difference[] = [
     ours: 'a message has begun',
     why: 'it only matters to time limits',
     refusal: /^$/,
-    pattern: /\r\n$/,
+    pattern: /\r\n?$/,
   },
 ]
 

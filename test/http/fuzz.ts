@@ -9,7 +9,7 @@ import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { defaultLimits, type Limits } from '../../src/http/limits.js'
-import { bytesOf, cut, type Drive, drive, single } from './drive.js'
+import { bytesOf, cut, type Drive, drive, type Outcome, single } from './drive.js'
 import { parseNaively } from './naive-parser.js'
 import { damage, grow, type Random, random } from './random-requests.js'
 import { rawRequests } from './raw-requests.js'
@@ -24,7 +24,7 @@ const smallLimits: Limits = {
   trailerBytes: 30,
 }
 const statuses = new Set([400, 413, 414, 417, 431, 501, 505])
-const mostBytes = 600
+const mostBytes = 320
 const mostKept = 4000
 
 export interface Fuzzed {
@@ -38,11 +38,14 @@ export interface Fuzzed {
 /** @throws Error for the first input that is read in two ways, with the input. */
 export function fuzz(inputs: number, seed: number): Fuzzed {
   const next = random(seed)
-  const corpus = rawRequests.map((row) => row.text).filter((text) => text.length <= mostBytes)
+  const rows = rawRequests.filter(({ text }) => text.length <= mostBytes)
+  const corpus = rows.map((row) => row.text)
+  /** After these the connection goes on. */
+  const leading = rows.filter(({ end }) => end === 'between').map((row) => row.text)
   const known = new Set<string>()
   const ends: Record<string, number> = {}
   for (let k = 0; k < inputs; k++) {
-    const text = choose(next, corpus)
+    const text = choose(next, corpus, leading)
     const limits = next(3) === 0 ? smallLimits : defaultLimits
     const outcome = check(next, text, limits)
     ends[outcome.end] = (ends[outcome.end] ?? 0) + 1
@@ -50,36 +53,40 @@ export function fuzz(inputs: number, seed: number): Fuzzed {
     if (known.has(signature)) continue
     known.add(signature)
     if (corpus.length < mostKept) corpus.push(text)
+    if (outcome.end === 'between' && leading.length < mostKept) leading.push(text)
   }
   return { inputs, outcomes: known.size, ends }
 }
 
-function choose(next: Random, corpus: readonly string[]): string {
-  const pick = () => corpus[next(corpus.length)] as string
-  let text = next(4) === 0 ? grow(next) : pick()
-  for (let k = next(4); k > 0; k--) text = damage(next, text, pick())
-  return next(3) === 0 ? (pick() + text).slice(0, mostBytes) : text.slice(0, mostBytes)
+function choose(next: Random, corpus: readonly string[], leading: readonly string[]): string {
+  const of = (list: readonly string[]) => list[next(list.length)] as string // none is empty
+  let text = next(4) === 0 ? grow(next) : of(next(2) === 0 ? leading : corpus)
+  for (let k = next(4); k > 0; k--) text = damage(next, text, of(corpus))
+  return (next(3) === 0 ? of(leading) + text : text).slice(0, mostBytes)
 }
 
 /** @returns the outcome of the whole. @throws Error where it depends on the split, or is wrong. */
 function check(next: Random, text: string, limits: Limits): Drive {
   const bytes = bytesOf(text)
   const whole = drive([bytes], limits)
-  const said = JSON.stringify(whole)
+  const said = textOf(whole)
+  const expectSame = (other: Outcome, how: string) => {
+    if (textOf(other) === said) return
+    throw new Error(
+      `${JSON.stringify(text)} is read in two ways\n  whole: ${said}\n  ${how}: ${textOf(other)}`,
+    )
+  }
   const places = [next(bytes.length + 1), next(bytes.length + 1)].sort((a, b) => a - b)
-  expectSame(said, drive(cut(bytes, ...places), limits), `cut at ${places.join(' and ')}`, text)
-  if (next(16) === 0) expectSame(said, drive(single(bytes), limits), 'byte by byte', text)
-  const { requests, end, consumed } = whole
-  expectSame(JSON.stringify({ requests, end, consumed }), parseNaively(text, limits), 'naively', text)
-  if (consumed > bytes.length || (typeof end === 'number' && !statuses.has(end)))
+  expectSame(drive(cut(bytes, ...places), limits), `cut at ${places.join(' and ')}`)
+  if (next(16) === 0) expectSame(drive(single(bytes), limits), 'byte by byte')
+  expectSame(parseNaively(text, limits), 'naively')
+  if (whole.consumed > bytes.length || (typeof whole.end === 'number' && !statuses.has(whole.end)))
     throw new Error(`${JSON.stringify(text)} makes no sense: ${said}`)
   return whole
 }
 
-function expectSame(said: string, other: object, how: string, text: string): void {
-  const found = JSON.stringify(other)
-  if (found === said) return
-  throw new Error(`${JSON.stringify(text)} is read in two ways\n  whole: ${said}\n  ${how}: ${found}`)
+function textOf({ requests, end, consumed }: Outcome): string {
+  return `${end} ${consumed} ${requests.length === 0 ? '' : JSON.stringify(requests)}`
 }
 
 function signatureOf({ requests, end, reason }: Drive): string {

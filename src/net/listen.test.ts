@@ -1,0 +1,410 @@
+import { describe, expect, it } from 'vitest'
+import { serving } from '../../test/net/fixture.js'
+import { background } from '../context/background.js'
+import { withCancel } from '../context/cancel.js'
+import { type Chan, chan } from '../runtime/chan.js'
+import { ArgumentError, Canceled } from '../runtime/errors.js'
+import type { Routine } from '../runtime/operation.js'
+import { wait } from '../runtime/promise.js'
+import { sleep } from '../runtime/sleep.js'
+import { leakCheck } from '../testing/leak-check.js'
+import { FrameError } from './codec.js'
+import { type Conn, ConnectionClosed, ServerClosed } from './conn.js'
+import { lengthPrefixed } from './length-prefixed.js'
+import { lines } from './lines.js'
+import { type ConnHandler, listen } from './listen.js'
+import { ListenError } from './listener.js'
+
+const text = { codec: lines() }
+
+function* echo(conn: Conn<string, string>): Routine<void> {
+  for (let line: string | undefined; (line = yield* conn.recv()) !== undefined; ) yield* conn.send(`<${line}>`)
+}
+
+/** What a handler found out, for the test to wait for. */
+function told<T>(): Chan<T> {
+  return chan<T>(100)
+}
+
+describe('a function for each connection', () => {
+  it.each<[string, ConnHandler<string, string>]>([
+    ['a generator function', echo],
+    [
+      'an async function',
+      async (conn) => {
+        for await (const line of conn) await conn.send(`<${line}>`)
+      },
+    ],
+    [
+      'a function that returns a promise',
+      (conn) => conn.recv().then((line) => conn.send(`<${line}>`)),
+    ],
+  ])('%s receives and sends frames', (_, handler) =>
+    serving(handler, text, function* ({ connect }) {
+      const client = yield* connect()
+      expect(yield* wait(client.send('a\n').until('\n'))).toBe('<a>\n')
+    }),
+  )
+
+  it('gets bytes as they come without a codec', () =>
+    serving(
+      function* (conn) {
+        const bytes = yield* conn.recv()
+        yield* conn.send(`${bytes?.length} bytes`)
+      },
+      {},
+      function* ({ connect }) {
+        const client = yield* connect()
+        expect(yield* wait(client.send('abc').closed())).toBe('3 bytes')
+      },
+    ))
+
+  it('runs for each connection by itself', () =>
+    serving(echo, text, function* ({ connect, server }) {
+      const [a, b] = [yield* connect(), yield* connect()]
+      expect(yield* wait(b.send('b\n').until('\n'))).toBe('<b>\n')
+      expect(yield* wait(a.send('a\n').until('\n'))).toBe('<a>\n')
+      expect([...server.connections].map(({ id }) => id)).toEqual([1, 2])
+      expect([...server.connections][0]?.remotePort).toBe(a.socket.localPort)
+    }))
+
+  it('sees the end of what the peer sends, and can still answer', () =>
+    serving(
+      function* (conn) {
+        let sum = 0
+        for (let line: string | undefined; (line = yield* conn.recv()) !== undefined; ) sum += Number(line)
+        yield* conn.send(`sum ${sum}`)
+      },
+      text,
+      function* ({ connect }) {
+        const client = yield* connect(true)
+        client.socket.end('1\n2\n3')
+        expect(yield* wait(client.closed())).toBe('sum 6\n')
+      },
+    ))
+
+  it('ends its connection when it returns, after what it sent', () =>
+    serving(
+      function* (conn) {
+        for (let i = 0; i < 1000; i++) yield* conn.send('x'.repeat(1000))
+      },
+      text,
+      function* ({ connect, server }) {
+        const client = yield* connect()
+        client.send('something that nobody reads')
+        expect(yield* wait(client.closed())).toHaveLength(1_001_000)
+        yield* emptied(server)
+      },
+    ))
+
+  it('ends its connection when it throws, and tells of it once, without harm to others', () =>
+    serving(
+      function* (conn) {
+        if ((yield* conn.recv()) === 'bad') throw new RangeError('a fault of the handler')
+        yield* echo(conn)
+      },
+      text,
+      function* ({ connect, problems }) {
+        const [bad, good] = [yield* connect(), yield* connect()]
+        expect(yield* wait(bad.send('bad\n').closed())).toBe('')
+        expect(problems).toEqual([new RangeError('a fault of the handler')])
+        expect(yield* wait(good.send('a\nb\n').until('\n'))).toBe('<b>\n')
+      },
+    ))
+
+  it('is told that the connection broke, after the frames that came before', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        yield* conn.send('hello')
+        try {
+          for (;;) outcomes.trySend(yield* conn.recv())
+        } catch (error) {
+          outcomes.trySend(error)
+          outcomes.trySend(conn.ctx.cause)
+          outcomes.trySend(conn.trySend('too late'))
+          yield* conn.send('too late')
+        }
+      },
+      text,
+      function* ({ connect, problems, server }) {
+        const client = yield* connect()
+        client.send('one\ntwo\n')
+        yield* wait(client.until('hello'))
+        expect([yield* outcomes.recv(), yield* outcomes.recv()]).toEqual(['one', 'two'])
+        client.socket.resetAndDestroy()
+        const error = yield* outcomes.recv()
+        expect(error).toBeInstanceOf(ConnectionClosed)
+        expect(String(error)).toMatch(/connection 1 \(127\.0\.0\.1:\d+\) is closed: read ECONNRESET/)
+        expect(yield* outcomes.recv()).toBe(error)
+        expect(yield* outcomes.recv()).toBe(false)
+        yield* emptied(server)
+        expect(problems).toEqual([]) // what the peer did passed through the handler: no fault of it
+      },
+    )
+  })
+
+  it('is told of a frame that is too long, can say so, and then the connection ends', () =>
+    serving(
+      function* (conn) {
+        try {
+          yield* echo(conn)
+        } catch (error) {
+          yield* conn.send(error instanceof FrameError ? 'too long' : 'something else')
+          throw error
+        }
+      },
+      { codec: lines({ maxLineBytes: 5 }) },
+      function* ({ connect, problems }) {
+        const client = yield* connect()
+        expect(yield* wait(client.send('12345\n1234567\nmore\n').closed())).toBe('<12345>\ntoo long\n')
+        expect(problems).toEqual([])
+      },
+    ))
+
+  it('is told where it sends what is no frame, and can go on', () =>
+    serving(
+      function* (conn) {
+        const refused = yield* conn.send('a\nb').then(
+          () => 'sent',
+          () => 'refused',
+        )
+        expect(() => conn.trySend('a\nb')).toThrow(FrameError)
+        yield* conn.send(refused)
+      },
+      text,
+      function* ({ connect }) {
+        expect(yield* wait((yield* connect()).closed())).toBe('refused\n')
+      },
+    ))
+
+  it('can end its connection itself, and gets and sends nothing after', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        yield* conn.send('bye')
+        conn.close()
+        outcomes.trySend(yield* conn.recv())
+        outcomes.trySend(conn.isClosed)
+        outcomes.trySend(String(conn.ctx.cause))
+        yield* conn.send('more')
+      },
+      text,
+      function* ({ connect }) {
+        const client = yield* connect()
+        expect(yield* wait(client.send('a\n').closed())).toBe('bye\n')
+        expect([yield* outcomes.recv(), yield* outcomes.recv()]).toEqual([undefined, true])
+        expect(yield* outcomes.recv()).toContain('it was closed on this side')
+      },
+    )
+  })
+})
+
+describe('back-pressure', () => {
+  it('holds back a peer whose frames nobody takes, and loses none', () => {
+    const gate = told<void>()
+    return serving(
+      function* (conn) {
+        yield* gate.recv()
+        let count = 0
+        while ((yield* conn.recv()) !== undefined) count++
+        yield* conn.send(`${count}`)
+      },
+      { ...text, inboxFrames: 4 },
+      function* ({ connect, server }) {
+        const client = yield* connect(true)
+        const line = `${'x'.repeat(999)}\n`
+        let sent = 0
+        // Until the buffers between are full: the peer cannot send more for as long as it is not read.
+        while (client.socket.write(line.repeat(1000)) || client.socket.bytesWritten > sent) {
+          sent = client.socket.bytesWritten
+          if (client.socket.writableLength > 0) break
+          yield* wait(new Promise((resolve) => client.socket.write('', resolve)))
+        }
+        const read = server.stats().bytesIn
+        expect(read).toBeLessThan(200_000)
+        const lineCount = client.socket.bytesWritten / line.length
+        gate.trySend()
+        client.socket.end()
+        expect(yield* wait(client.closed())).toBe(`${lineCount}\n`)
+      },
+    )
+  })
+
+  it('parks whoever sends to a peer that does not read, until it does, and keeps order', () => {
+    const sizes = told<number>()
+    return serving(
+      function* (conn) {
+        let count = 0
+        while (conn.trySend(`${count}`.padEnd(9999))) count++
+        sizes.trySend(count)
+        yield* conn.send(`${count}`.padEnd(9999))
+      },
+      text,
+      function* ({ connect }) {
+        const client = yield* connect()
+        client.socket.pause()
+        const count = (yield* sizes.recv()) ?? 0
+        expect(count).toBeGreaterThan(1)
+        expect(count).toBeLessThan(1000)
+        client.socket.resume()
+        const all = yield* wait(client.closed())
+        expect(all.split('\n').map((line) => line.trim())).toEqual([
+          ...Array.from({ length: count + 1 }, (_, i) => `${i}`),
+          '',
+        ])
+      },
+    )
+  })
+
+  it('lets go of whoever is parked when the connection breaks', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        try {
+          for (;;) yield* conn.send(Buffer.alloc(100_000))
+        } catch (error) {
+          outcomes.trySend(error)
+        }
+      },
+      { codec: lengthPrefixed() },
+      function* ({ connect }) {
+        const client = yield* connect()
+        client.socket.pause()
+        yield* wait(new Promise((resolve) => client.socket.once('readable', resolve)))
+        client.socket.resetAndDestroy()
+        expect(yield* outcomes.recv()).toBeInstanceOf(ConnectionClosed)
+      },
+    )
+  })
+})
+
+describe('the end of a server', () => {
+  it('lets handlers finish: they get no more frames, and their contexts end', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        yield* conn.send('here')
+        outcomes.trySend(yield* conn.recv())
+        outcomes.trySend(conn.ctx.cause)
+        yield* conn.send('goodbye')
+      },
+      text,
+      function* ({ connect, server }) {
+        const client = yield* connect()
+        yield* wait(client.until('here'))
+        server.shutdown()
+        expect(yield* wait(client.closed())).toBe('goodbye\n')
+        yield* server
+        expect(yield* outcomes.recv()).toBeUndefined()
+        expect(yield* outcomes.recv()).toBeInstanceOf(ServerClosed)
+        expect(server.stats().open).toBe(0)
+        yield* refused(connect)
+      },
+    )
+  })
+
+  it('cuts off what has not ended after the grace, and cancels its handler', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        yield* conn.send('here')
+        try {
+          yield* sleep(Infinity)
+        } catch (error) {
+          outcomes.trySend(error)
+          throw error
+        }
+      },
+      text,
+      function* ({ connect, server, clock, problems }) {
+        const client = yield* connect()
+        yield* wait(client.until('here'))
+        server.shutdown(500)
+        yield* sleepTurns()
+        clock.pass(499)
+        expect(server.stats().open).toBe(1)
+        clock.pass(1)
+        yield* server
+        const error = yield* outcomes.recv()
+        expect(error).toBeInstanceOf(Canceled)
+        expect((error as Canceled).cause).toBeInstanceOf(ServerClosed)
+        expect(problems).toEqual([])
+        yield* wait(client.closed())
+      },
+    )
+  })
+
+  it('comes with its context', () => {
+    const ctx = withCancel(background())
+    return serving(echo, { ...text, ctx }, function* ({ connect, server }) {
+      const client = yield* connect()
+      yield* wait(client.send('a\n').until('<a>'))
+      ctx.cancel(new Error('enough'))
+      yield* server
+      expect(yield* wait(client.closed())).toBe('')
+    })
+  })
+
+  it('comes at once by close, also within the grace', () =>
+    serving(
+      function* (conn) {
+        yield* conn.send('here')
+        yield* sleep(Infinity)
+      },
+      text,
+      function* ({ connect, server }) {
+        const client = yield* connect()
+        yield* wait(client.until('here'))
+        server.shutdown(Infinity)
+        yield* sleepTurns()
+        server.close()
+        yield* server
+        yield* wait(client.closed())
+      },
+    ))
+
+  it('leaves no goroutine behind', async () => {
+    await using _ = leakCheck()
+    await serving(echo, text, function* ({ connect }) {
+      const client = yield* connect()
+      yield* wait(client.send('a\n').until('<a>'))
+    })
+  })
+
+  it('that comes before it listens is told to whoever waits for that', () =>
+    serving(echo, text, function* () {
+      const server = listen(echo, { ...text, port: 0 })
+      server.close()
+      const error = yield* server.listening().then(
+        () => undefined,
+        (each: unknown) => each,
+      )
+      expect(error).toBeInstanceOf(ServerClosed)
+      yield* server
+    }))
+})
+
+describe('what cannot be', () => {
+  it('a place that is taken is told by the server and by its beginning', () =>
+    serving(echo, text, function* ({ server }) {
+      const { port = 0 } = server.address ?? {}
+      const second = listen(echo, { ...text, port, host: '127.0.0.1' })
+      const failure = (operation: PromiseLike<unknown>) => wait(operation.then(() => undefined, (error: unknown) => error))
+      expect(yield* failure(second.listening())).toBeInstanceOf(ListenError)
+      expect(yield* failure(second)).toBeInstanceOf(ListenError)
+      expect(yield* failure(second.done())).toMatchObject({ address: `127.0.0.1:${port}` })
+    }))
+
+  it.each<[string, () => unknown]>([
+    ['no handler', () => listen(undefined as never, { port: 0 })],
+    ['a handler without frame', () => listen({ open() {} } as never, { port: 0 })],
+    ['two places', () => listen(echo, { ...text, port: 0, path: '/tmp/x' })],
+    ['a port that is none', () => listen(echo, { ...text, port: 65_536 })],
+    ['an inbox for no frames', () => listen(echo, { ...text, port: 0, inboxFrames: 0 })],
+    ['a limit that is no number', () => listen(echo, { ...text, port: 0, writeTimeoutMs: Number.NaN })],
+    ['a heartbeat without time', () => listen(echo, { ...text, port: 0, heartbeat: { everyMs: 0, ping: () => '' } })],
+  ])('is refused at the call: %s', (_, call) => {
+    expect(call).toThrow(ArgumentError)
+  })
+})
