@@ -1,12 +1,11 @@
-import type { RecvChan } from '../runtime/chan.js'
 import { launch } from '../runtime/go.js'
 import type { Goroutine } from '../runtime/goroutine.js'
 import { Operation, type Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
-import { wait } from '../runtime/promise.js'
 import { HANDLED, type Scheduler } from '../runtime/scheduler.js'
-import { SluiceError } from '../runtime/errors.js'
+import { MisuseError, SluiceError } from '../runtime/errors.js'
 import { WaitList } from '../runtime/wait-list.js'
+import { produceBody } from './produce-body.js'
 import type { BodySource, BodyWriter } from './response.js'
 
 /** A body was produced that is not as long as the response's Content-Length says. */
@@ -101,47 +100,14 @@ export class BodySender implements BodyWriter {
   private *produce(ended: (error: Error | undefined) => void): Routine<void> {
     let error: Error | undefined
     try {
-      yield* this.pump()
+      yield* produceBody(this.source, this)
       if (this.left > 0 && this.declared !== undefined) throw this.lengthError('shorter')
       if (this.isChunked) this.out.write('0\r\n\r\n')
     } catch (thrown) {
       error = thrown instanceof Error ? thrown : new Error(String(thrown))
     }
     ended(this.gone ?? error)
-  }
-
-  private *pump(): Routine<void> {
-    const { source } = this
-    if (typeof source === 'function') {
-      const made = source(this)
-      if (Symbol.iterator in made) yield* made
-      else yield* wait(made)
-    } else if ('recv' in source) yield* this.pumpChannel(source)
-    else yield* this.pumpIterable(source)
-  }
-
-  private *pumpChannel(source: RecvChan<string | Uint8Array>): Routine<void> {
-    for (;;) {
-      const { done, value } = yield* source.next()
-      if (done === true) return
-      yield* this.send(value)
-    }
-  }
-
-  private *pumpIterable(source: AsyncIterable<string | Uint8Array>): Routine<void> {
-    const iterator = source[Symbol.asyncIterator]()
-    let isOver = false
-    try {
-      for (;;) {
-        const { done, value } = yield* wait(iterator.next())
-        isOver = done === true
-        if (isOver) return
-        yield* this.send(value)
-      }
-    } finally {
-      // What it failed with on the way out nobody can be told any more.
-      if (!isOver) iterator.return?.().then(undefined, () => undefined)
-    }
+    this.gone ??= new MisuseError('the body is over: nothing can be sent behind it')
   }
 
   private lengthError(how: string): BodyLengthError {

@@ -1,5 +1,4 @@
 import { ArgumentError } from '../runtime/errors.js'
-import { withHeaders } from './error-headers.js'
 import type { Middleware } from './handler.js'
 import { type OriginCheck, type Origins, originCheck } from './origins.js'
 import type { HttpRequest } from './request.js'
@@ -39,14 +38,11 @@ export function cors(options: CorsOptions): Middleware {
   const policy = new Policy(options)
   return function* cors(req, next) {
     if (policy.isPreflight(req)) return policy.preflight(req)
-    try {
-      const response = yield* next()
-      policy.apply(req, response.headers)
-      return response
-    } catch (error) {
-      // A page shall be able to read what was wrong with its request.
-      throw withHeaders(error, policy.errorHeaders(req))
-    }
+    // A page shall be able to read what was wrong with its request.
+    req.addErrorHeaders(policy.errorHeaders(req))
+    const response = yield* next()
+    policy.apply(req, response.headers)
+    return response
   }
 }
 

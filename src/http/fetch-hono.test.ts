@@ -174,7 +174,7 @@ describe('a Hono app', () => {
   }
 
   it('answers what it is meant to', async () => {
-    expect(await answer(app, 'GET /')).toEqual([200, ['content-type: text/plain;charset=utf-8'], 'hello'])
+    expect(await answer(app, 'GET /')).toEqual([200, ['content-type: text/plain;charset=UTF-8'], 'hello'])
     expect(await answer(app, 'GET /none')).toEqual([204, [], ''])
     expect(await answer(app, 'POST /echo', { pieces: ['hello'], limitBytes: 4 })).toEqual([
       413,
@@ -191,6 +191,12 @@ describe('a Hono app', () => {
       {},
       'event: tick\ndata: event 1\nid: 1\n\nevent: tick\ndata: event 2\nid: 2\n\n',
     ])
+  })
+
+  it('tells a client that its body is too large, though Hono answers errors itself', async () => {
+    const plain = new Hono().post('/', async (c) => c.text(await c.req.text()))
+    const [status] = (await answer(plain, 'POST /', { pieces: ['hello'], limitBytes: 4 })) as [number]
+    expect(status).toBe(413)
   })
 
   it('is told when the client leaves a stream of events', async () => {

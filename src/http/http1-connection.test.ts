@@ -344,6 +344,19 @@ describe('what a handler throws', () => {
     },
   )
 
+  it('is answered with the fields that middlewares have asked for, whose own the error has', async () => {
+    const { client } = await serving({
+      '/': (req) => {
+        req.addErrorHeaders({ 'X-Id': '7', 'Retry-After': '1' })
+        throw new HttpError(429, 'slower', { headers: { 'retry-after': '9' } })
+      },
+    })
+    client.send(get('/'))
+    const [response] = await client.responses(1)
+    expect(response?.head).toMatch(/X-Id: 7/)
+    expect(response?.head.match(/retry-after: \d/gi)).toEqual(['retry-after: 9'])
+  })
+
   it('is a 500 when it returns what is no response, and the report names the route', async () => {
     const { client } = await serving({ '/oops': (() => ({ ok: true })) as never })
     client.send(get('/oops'))

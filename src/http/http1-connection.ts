@@ -449,13 +449,14 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     const { service, connection } = this
     const now = service.tick()
     const { timeouts } = service
-    if (connection.isFull) {
-      if (this.fullMs === 0) this.fullMs = now
-      else if (now - this.fullMs > timeouts.writeMs) this.cutOff('write')
-    } else this.fullMs = 0
-    if (this.overMs !== 0) {
-      if (now - this.overMs > lingerMs && !connection.isFull) connection.destroy()
-    } else this.checkPhases(now)
+    // A socket that has been told to end does not say any more that it is full.
+    const isBehind = connection.isFull || (this.overMs !== 0 && connection.pendingBytes > 0)
+    if (!isBehind) this.fullMs = 0
+    else if (this.fullMs === 0) this.fullMs = now
+    else if (now - this.fullMs > timeouts.writeMs) this.cutOff('write')
+    if (this.overMs === 0) this.checkPhases(now)
+    else if (isBehind) this.overMs = now
+    else if (now - this.overMs > lingerMs) connection.destroy()
     if (!connection.isClosed) service.wheel.set(this, service.isDraining ? quietMs : service.checkMs)
   }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { withHeaders } from './error-headers.js'
 import type { Middleware } from './handler.js'
 import type { HttpRequest } from './request.js'
 
@@ -18,13 +17,10 @@ export function requestId({ header = 'X-Request-Id', trusted = false }: RequestI
     const given = trusted ? req.header(header) : undefined
     const id = given !== undefined && /^[\w.:=+/-]{1,128}$/.test(given) ? given : randomUUID()
     ids.set(req, id)
-    try {
-      const response = yield* next()
-      response.headers.set(header, id)
-      return response
-    } catch (error) {
-      throw withHeaders(error, { [header]: id })
-    }
+    req.addErrorHeaders({ [header]: id })
+    const response = yield* next()
+    response.headers.set(header, id)
+    return response
   }
 }
 

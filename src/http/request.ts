@@ -7,6 +7,7 @@ import { type FormFields, parseForm } from './form-fields.js'
 import { HttpError } from './http-error.js'
 import { RequestContext } from './request-context.js'
 import type { RequestHeaders } from './request-headers.js'
+import type { HeaderInit } from './response-headers.js'
 import type { HttpResponse } from './response.js'
 import { JsonError, parseJson } from './strict-json.js'
 import type { Detached } from './upgrade.js'
@@ -42,6 +43,8 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
   params: P
   /** What `body(schema)` has made of the body. */
   valid: V
+  /** @internal Header fields of an answer that no middleware sees: of what a handler threw, of a time limit. */
+  errorHeaders: HeaderInit | undefined
   /** @internal Its answer, once known and until it is sent. */
   response: HttpResponse | undefined
   /** @internal The one that came after it on its connection. */
@@ -69,6 +72,7 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
     // The router, and `body(schema)`, fill these in before the handler runs, whose types say what they are.
     this.params = noParams as P
     this.valid = undefined as V
+    this.errorHeaders = undefined
     this.response = undefined
     this.following = undefined
     this.startedMs = startedMs
@@ -190,6 +194,11 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
 
   /** @internal When the handler's time is over. */
   protected abstract readonly deadline: Date | undefined
+
+  /** @internal Adds header fields to an answer that comes from an error. */
+  addErrorHeaders(more: HeaderInit): void {
+    this.errorHeaders = { ...this.errorHeaders, ...more }
+  }
 
   /** @internal Ends its context: with an error, or because it has been answered. */
   finish(error: Error): void {

@@ -21,7 +21,7 @@ export function decodeParams(
 // An object without a prototype is a hash table to V8, slower to make and to read than one whose prototype is empty.
 const Params = (() => {
   class Params {
-    declare [name: string]: string
+    [name: string]: string
   }
   Object.setPrototypeOf(Params.prototype, null)
   Reflect.deleteProperty(Params.prototype, 'constructor')
@@ -51,7 +51,10 @@ const dot = 0x2e
 function examined(raw: string, name: string): string {
   const value = raw.includes('%') ? decode(raw, name) : raw
   if (dotSegment.test(value))
-    throw new HttpError(400, `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`)
+    throw new HttpError(
+      400,
+      `The ${nounOf(name)} of the path has a segment . or .., which a client has to resolve.`,
+    )
   return value
 }
 

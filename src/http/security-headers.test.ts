@@ -66,11 +66,14 @@ describe('securityHeaders', () => {
 
   it('protects errors as well', () =>
     run(function* () {
-      const answer = () => {
-        throw new HttpError(404)
-      }
-      const { error } = yield* go(ask, {}, answer).outcome()
-      expect(error).toMatchObject({ status: 404, headers: { 'X-Content-Type-Options': 'nosniff' } })
+      const req = new MemoryRequest('GET /')
+      const failing = go(function* () {
+        yield* through(securityHeaders(), req, () => {
+          throw new HttpError(404)
+        })
+      })
+      expect((yield* failing.outcome()).error).toMatchObject({ status: 404 })
+      expect(req.errorHeaders).toMatchObject({ 'X-Content-Type-Options': 'nosniff' })
     }))
 
   it('refuses what no header can have, and options that it does not know', () => {

@@ -1,5 +1,4 @@
 import { ArgumentError } from '../runtime/errors.js'
-import { withHeaders } from './error-headers.js'
 import type { Middleware } from './handler.js'
 import { ResponseHeaders } from './response-headers.js'
 
@@ -71,14 +70,11 @@ export function securityHeaders(options: SecurityHeadersOptions = {}): Middlewar
     typeof value === 'string' ? [[fields[name as Name], value] as const] : [],
   )
   const checked = Object.fromEntries(new ResponseHeaders(Object.fromEntries(chosen)))
-  return function* securityHeaders(_req, next) {
-    try {
-      const response = yield* next()
-      const { headers } = response
-      for (const name in checked) if (!headers.has(name)) headers.set(name, checked[name] as string)
-      return response
-    } catch (error) {
-      throw withHeaders(error, checked)
-    }
+  return function* securityHeaders(req, next) {
+    req.addErrorHeaders(checked)
+    const response = yield* next()
+    const { headers } = response
+    for (const name in checked) if (!headers.has(name)) headers.set(name, checked[name] as string)
+    return response
   }
 }

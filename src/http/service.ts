@@ -15,6 +15,7 @@ import type { HttpRequest } from './request.js'
 import { type Exchange, RequestGoroutine, settleChecked } from './request-goroutine.js'
 import { RequestParser } from './request-parser.js'
 import { HttpResponse } from './response.js'
+import { ResponseHeaders } from './response-headers.js'
 import { TargetCache } from './target-cache.js'
 
 /** What answers requests: a router. */
@@ -108,13 +109,14 @@ export class Service {
 
   /** What a client is told of an error. Whatever is no `HttpError` is reported here, and a secret there. */
   responseTo(error: unknown, req?: HttpRequest): HttpResponse {
-    if (error instanceof HttpError) {
-      const { body, contentType } = problemOf(error)
-      return new HttpResponse(error.status, body, { ...error.headers, 'Content-Type': contentType })
-    }
-    if (!(error instanceof ClientGone)) this.report(error, req)
-    const { body, contentType } = unknownProblem()
-    return new HttpResponse(500, body, { 'Content-Type': contentType })
+    const isMeant = error instanceof HttpError
+    if (!isMeant && !(error instanceof ClientGone)) this.report(error, req)
+    const { body, contentType } = isMeant ? problemOf(error) : unknownProblem()
+    const response = new HttpResponse(isMeant ? error.status : 500, body, req?.errorHeaders)
+    response.headers.set('Content-Type', contentType)
+    if (!isMeant || error.headers === undefined) return response
+    for (const [name, value] of new ResponseHeaders(error.headers)) response.headers.set(name, value)
+    return response
   }
 
   report(error: unknown, req?: HttpRequest): void {

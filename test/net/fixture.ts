@@ -1,5 +1,6 @@
 import { type Routine, run, wait } from '../../src/index.js'
 import { type ConnHandler, listen, type NetOptions, type NetServer } from '../../src/net/index.js'
+import { later } from '../../src/runtime/host.js'
 import { RawClient } from '../serving/raw-client.js'
 import { TestClock } from './test-clock.js'
 
@@ -40,4 +41,22 @@ export function serving<In = Buffer, Out = Uint8Array | string>(
     }
   }
   return run(routine, { clock })
+}
+
+/** Lets the event loop go round, so that what is under way between sockets of this process arrives. */
+export function* turns(count: number): Routine<void> {
+  for (let i = 0; i < count; i++) yield* wait(new Promise<void>((resolve) => later(resolve)))
+}
+
+/** Waits until no connection of the server is open. */
+export function* emptied<In, Out>(server: NetServer<In, Out>): Routine<void> {
+  while (server.stats().open > 0) yield* turns(1)
+}
+
+/** What an operation, or a promise, throws. */
+export function failure(of: PromiseLike<unknown>): Promise<unknown> {
+  return Promise.resolve(of).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
 }

@@ -20,6 +20,7 @@ let left = 0
 const app = router()
 app.use(health())
 app.get('/', () => text('hello'))
+app.post('/unread', () => text('done'))
 app.get('/stats', () => {
   const { rss, heapUsed } = process.memoryUsage()
   return json({ ...server.stats(), rss, heapUsed, problems, left })
