@@ -198,6 +198,21 @@ describe('an HTTP/1.1 connection', () => {
     expect(all.match(/hello/g)).toHaveLength(1)
   })
 
+  it('reads a target with a host as the path in it, and the host as the Host', async () => {
+    const { client } = await serving({ '/': (req) => text(`${req.target} of ${req.host} at ${req.url}`) })
+    client.send('GET http://b HTTP/1.1\r\nHost: a\r\n\r\nGET http://b:81?c=d HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect((await client.responses(2)).map(({ body }) => body)).toEqual([
+      '/ of b at http://b/',
+      '/?c=d of b:81 at http://b:81/?c=d',
+    ])
+  })
+
+  it('answers 400 when a handler asks for the URL and the Host is none that a URL can have', async () => {
+    const { client } = await serving({ '/': (req) => text(req.url.href) })
+    client.send('GET / HTTP/1.1\r\nHost: 999.999.999.999\r\n\r\n')
+    expect(await client.responses(1)).toMatchObject([{ status: 400 }])
+  })
+
   it('closes behind HTTP/1.0, unless it asked to stay', async () => {
     const { client, port } = await serving({ '/': hello })
     client.send('GET / HTTP/1.0\r\n\r\n')
@@ -312,7 +327,7 @@ describe('what a handler throws', () => {
     client.send(get('/'))
     const [response] = await client.responses(1)
     expect(response?.head).toMatch(
-      /^HTTP\/1\.1 409 Conflict\r\n.*Retry-After: 1\r\nContent-Type: application\/problem\+json/s,
+      /^HTTP\/1\.1 409 Conflict\r\n.*Content-Type: application\/problem\+json\r\nRetry-After: 1/s,
     )
     expect(JSON.parse(response?.body ?? '')).toMatchObject({ status: 409, detail: 'too late', order: 7 })
   })

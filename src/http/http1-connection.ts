@@ -192,11 +192,8 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     let at = parser.end
     const hasBody = parser.isChunked || parser.contentLength > 0
     const body = hasBody ? new RequestBody(this, parser.contentLength, service.limits.bodyBytes) : undefined
-    const target = service.targets.find(
-      bytes,
-      base + parser.targetStart,
-      base + parser.targetEnd,
-      parser.targetHash,
+    const target = originForm(
+      service.targets.find(bytes, base + parser.targetStart, base + parser.targetEnd, parser.targetHash),
     )
     const req = new Http1Request(this, parser, bytes, base, target, body, this.lastMs)
     if (++this.requests >= service.limits.requests || service.isDraining) req.keepAlive = false
@@ -499,6 +496,11 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.service.stats.timedOut++
     this.connection.destroy()
   }
+}
+
+/** A URL without a path means its root: `http://example.com?a=b` asks for `/?a=b`. Source: RFC 9112, 3.2.1. */
+function originForm(target: string): string {
+  return target === '' || target.startsWith('?') ? `/${target}` : target
 }
 
 /** What a refusal answers: nobody knows what was asked. */

@@ -2,9 +2,9 @@ import { ArgumentError } from '../runtime/errors.js'
 
 /** How much a request may hold. What is beyond is refused, never cut off. */
 export interface Limits {
-  /** Bytes of the request line and all header lines: 16 KiB, as node:http. Beyond it: 431. */
+  /** Bytes of the request line and all header lines, with their CRLF: 16 KiB, as node:http. Beyond it: 431. */
   readonly headBytes: number
-  /** Bytes of one line of the head: 8 KiB. Beyond it: 414 for the request line, 431 for a header line. */
+  /** Bytes of one line of the head, with its CRLF: 8 KiB. Beyond it: 414 for the request line, 431 for a header line. */
   readonly lineBytes: number
   /** Header fields: 100. Beyond it: 431. */
   readonly headers: number

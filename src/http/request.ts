@@ -118,10 +118,14 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
     return this.arrival.isSecure ? 'https' : 'http'
   }
 
-  /** The whole URL. Its host is what the client says: do not trust it. */
+  /** The whole URL. Its host is what the client says: do not trust it. Throws `HttpError` 400 for a host that is none. */
   get url(): URL {
     const path = this.target.startsWith('/') ? this.target : '/'
-    return new URL(`${this.scheme}://${this.host === '' ? 'localhost' : this.host}${path}`)
+    try {
+      return new URL(`${this.scheme}://${this.host === '' ? 'localhost' : this.host}${path}`)
+    } catch (cause) {
+      throw new HttpError(400, 'the Host is not one that a URL can have', { cause })
+    }
   }
 
   /** The address of the peer: of a proxy, where one stands between. */

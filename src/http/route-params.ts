@@ -38,15 +38,19 @@ function decodeParam(raw: string, name: string): string {
 
 // Most are a few letters and digits, for which this loop costs less than one search.
 function isClean(raw: string): boolean {
+  let before = slash
   for (let i = 0; i < raw.length; i++) {
     const code = raw.charCodeAt(i)
-    if (code === percent || code === dot) return false
+    if (code === percent || (code === dot && (before === slash || before === backslash))) return false
+    before = code
   }
   return true
 }
 
 const percent = 0x25
 const dot = 0x2e
+const slash = 0x2f
+const backslash = 0x5c
 
 function examined(raw: string, name: string): string {
   const value = raw.includes('%') ? decode(raw, name) : raw

@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { run, wait } from 'sluice'
 import { background } from 'sluice/context'
@@ -137,6 +138,59 @@ describe('routes', () => {
     expect((await ask(app, 'GET', '/orders/new')).body).toBe('one {"id":"new"}')
   })
 })
+
+describe('a router', () => {
+  const segment = fc.constantFrom('a', 'ab', 'b', ':x', ':y')
+  const pattern = fc
+    .tuple(fc.array(segment, { maxLength: 4 }), fc.boolean())
+    .map(([segments, isOpen]) => `/${[...segments, ...(isOpen ? ['*'] : [])].join('/')}`)
+  const path = fc
+    .array(fc.constantFrom('a', 'ab', 'b', 'c', ''), { maxLength: 5 })
+    .map((parts) => `/${parts.join('/')}`)
+
+  it('finds what looking at all routes finds', () => {
+    fc.assert(
+      fc.property(fc.array(pattern, { maxLength: 12 }), path, (patterns, path) => {
+        const app = router()
+        const known: string[] = []
+        for (const each of patterns) {
+          try {
+            app.get(each, named(each))
+            known.push(each)
+          } catch (error) {
+            expect(error).toBeInstanceOf(RouteError) // twice the same route, or the same parameter
+          }
+        }
+        const expected = naive(known, path)
+        const req = new Request('GET', path)
+        const { label } = app.route(req)
+        expect(label).toBe(
+          `the handler of ${expected === undefined ? 'requests without a route' : `GET ${expected.pattern}`}`,
+        )
+        expect(req.params).toEqual(expected?.params ?? {})
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+/** The first of all patterns that match, in the order literal, parameter, wildcard of their segments. */
+function naive(patterns: readonly string[], path: string) {
+  const rank = (pattern: string) =>
+    pattern
+      .replace(/:\w+/g, '1')
+      .replace(/\*/g, '2')
+      .replace(/[a-z]+/g, '0')
+  const sorted = [...patterns].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+  for (const pattern of sorted) {
+    const source = pattern.replace(/:(\w+)/g, '(?<$1>[^/]+)').replace('*', '(?<rest>.*)')
+    const match = new RegExp(`^${source}$`).exec(path)
+    if (match === null) continue
+    const { rest, ...params } = match.groups ?? {}
+    return { pattern, params: rest === undefined ? params : { ...params, '*': rest } }
+  }
+  return undefined
+}
 
 describe('what the engine gets', () => {
   const app = router()

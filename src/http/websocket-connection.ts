@@ -77,7 +77,12 @@ export class WebSocketConnection implements RecvChan<WebSocketMessage>, Expiring
     return this.settings.inboxMessages
   }
 
-  /** How it was closed; `undefined` while it is open. */
+  /** Messages can be sent: neither side has closed it. */
+  get isOpen(): boolean {
+    return !this.isClosing && this.how === undefined
+  }
+
+  /** How it was closed; `undefined` until that is over. */
   get closing(): WebSocketClosing | undefined {
     return this.how
   }
@@ -156,11 +161,6 @@ export class WebSocketConnection implements RecvChan<WebSocketMessage>, Expiring
       peer.ping()
     }
     wheel.set(this, settings.pingEveryMs)
-  }
-
-  /** @internal */
-  get isOpen(): boolean {
-    return !this.isClosing && this.how === undefined
   }
 
   /** @internal A message may be sent at once, and none that waits is overtaken. */

@@ -75,8 +75,8 @@ describe('handlers of events', () => {
     return serving<string, string>(
       {
         *frame(conn, line) {
-          if (line === 'ping') return conn.trySend('pong')
-          if (count++ === 0) yield* gate.recv()
+          if (line === 'ping') conn.trySend('pong')
+          else if (count++ === 0) yield* gate.recv()
         },
       },
       { ...text, inboxFrames: 2 },

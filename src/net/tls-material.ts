@@ -142,7 +142,7 @@ function privateKey({ text, option }: Contents, passphrase: string | undefined, 
   try {
     return createPrivateKey({ key: text, ...(passphrase !== undefined && { passphrase }) })
   } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_MISSING_PASSPHRASE')
+    if (passphrase === undefined && /BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text))
       throw new TlsError(option, `is encrypted: give ${at}.passphrase`, error)
     const hint =
       passphrase === undefined ? 'it is damaged' : `${at}.passphrase is another one, or it is damaged`

@@ -3,6 +3,8 @@ import { TlsError } from './tls-error.js'
 
 const hostName = /^(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
 const longest = 253
+/** What `domainToASCII` would take for the end of a name, or decode. */
+const notInNames = /[\s/\\?#@:%[\]]/
 
 /**
  * What belongs to a server name, as clients say it in their first message (SNI): to the name itself, or to
@@ -41,6 +43,7 @@ export class ServerNames<T> {
 
 /** As clients send it: letters beyond ASCII in punycode. */
 function asciiOf(name: string): string | undefined {
+  if (notInNames.test(name)) return undefined
   const isWildcard = name.startsWith('*.')
   const ascii = domainToASCII(isWildcard ? name.slice(2) : name).toLowerCase()
   if (ascii === '') return undefined

@@ -66,11 +66,7 @@ const longestMs = 2 ** 31 - 1
 
 /** Reads and checks all of it. @throws TlsError that names the option and says what to do. */
 export function checkedTls(given: TlsOptions): CheckedTls {
-  if (typeof given !== 'object' || given === null)
-    throw new TlsError('tls', `has to be an object of options, not ${String(given)}`)
-  for (const name in given)
-    if (!names.includes(name))
-      throw new TlsError(`tls.${name}`, `is no option: there are ${names.join(', ')}`)
+  checkNames('tls', given, names)
   const checked = {
     ...defaults,
     verifyPeer: undefined,

@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto'
+import { createPrivateKey, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Authority, type Issued } from '../../test/serving/certificates.js'
+import { Authority, type Issued, type IssuedFiles } from '../../test/serving/certificates.js'
+import { go } from '../runtime/go.js'
+import { sleep } from '../runtime/sleep.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { Listener } from './listener.js'
 import { TimerWheel } from './timer-wheel.js'
@@ -16,13 +18,15 @@ import { type PeerCertificate, peerCertificateOf } from './tls-peer.js'
 let authority: Authority
 let other: Authority
 let own: Issued
+let ownFiles: IssuedFiles
 let worker: Issued
 let stranger: Issued
 
 beforeAll(() => {
   authority = new Authority()
   other = new Authority('Another authority')
-  own = authority.issue('localhost', 'DNS:localhost')
+  ownFiles = authority.issueFiles('localhost', 'DNS:localhost')
+  own = { cert: readFileSync(ownFiles.certFile, 'utf8'), key: readFileSync(ownFiles.keyFile, 'utf8') }
   worker = authority.issue('worker', 'DNS:worker.example', 'URI:spiffe://example/worker')
   stranger = other.issue('worker', 'DNS:worker.example')
 })
@@ -93,12 +97,21 @@ async function shown(port: number, servername: string): Promise<unknown> {
   return socket.getPeerCertificate().subject.CN
 }
 
+/** For what happens outside, in kernels and files. */
+function* pause() {
+  yield* sleep(5)
+}
+
 async function settled(acceptor: TlsAcceptor, matches: (stats: TlsStats) => boolean): Promise<TlsStats> {
   for (;;) {
     const stats = acceptor.stats()
     if (matches(stats)) return stats
-    await new Promise((resolve) => process.nextTick(() => connectPlain({ port: 1 }).on('error', resolve)))
+    await go(pause)
   }
+}
+
+function encrypted(key: string, passphrase: string): string {
+  return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes256', passphrase }).toString()
 }
 
 describe('an acceptor of TLS connections', () => {
@@ -151,9 +164,14 @@ describe('an acceptor of TLS connections', () => {
     const began = performance.now()
     const slow = connectPlain({ port, host: '127.0.0.1' })
     slow.on('error', () => {})
-    const drip = (byte: number) => !slow.destroyed && slow.write(Buffer.of(byte), () => drip(1))
-    drip(0x16)
+    const dripping = go(function* () {
+      for (const byte of [0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]) {
+        slow.write(Buffer.of(byte))
+        yield* sleep(15)
+      }
+    })
     await once(slow.resume(), 'close')
+    dripping.cancel()
     expect(performance.now() - began).toBeGreaterThan(50)
     expect(acceptor.stats().failed).toBe(1)
   })
@@ -315,7 +333,7 @@ describe('rotation', () => {
     expect(await shown(port, 'a.example')).toBe('a')
     accepted[0]?.write('still there')
     expect(String(await once(open, 'data'))).toBe('still there')
-    acceptor.rotate({ ...own, sni: { 'a.example': authority.issue('newer a') }, certFile: undefined, keyFile: undefined } as never)
+    acceptor.rotate({ ...own, sni: { 'a.example': authority.issue('newer a') } })
     expect(await shown(port, 'a.example')).toBe('newer a')
     expect(acceptor.stats().rotations).toBe(2)
   })
@@ -342,9 +360,9 @@ describe('rotation', () => {
 
   it('reads files again when they have changed, both of them', async () => {
     const [certFile, keyFile] = ['live.crt', 'live.key'].map((name) => join(authority.folder, name)) as [string, string]
-    const next = authority.issue('from new files')
-    copyFileSync(own.certFile, certFile)
-    copyFileSync(own.keyFile, keyFile)
+    const next = authority.issueFiles('from new files')
+    copyFileSync(ownFiles.certFile, certFile)
+    copyFileSync(ownFiles.keyFile, keyFile)
     const { acceptor, port, problems } = await accepting({ certFile, keyFile, watchMs: 5 })
     expect(await shown(port, 'localhost')).toBe('localhost')
 
@@ -386,14 +404,14 @@ describe('what cannot be used', () => {
     ['no certificate', () => ({ key: own.key }), /^tls\.cert is missing: give the PEM text/],
     ['no key', () => ({ cert: own.cert }), /^tls\.key is missing/],
     ['a key of another certificate', () => ({ cert: own.cert, key: worker.key }), /^tls\.key does not belong to the certificate of tls\.cert \(O=Example, CN=localhost\)/],
-    ['the name of a file as PEM', () => ({ cert: own.certFile, key: own.key }), /^tls\.cert holds no PEM.*for the name of a file write tls\.certFile/],
+    ['the name of a file as PEM', () => ({ cert: ownFiles.certFile, key: own.key }), /^tls\.cert holds no PEM.*for the name of a file write tls\.certFile/],
     ['a key for a certificate', () => ({ cert: own.key, key: own.key }), /^tls\.cert holds no PEM: a block that begins with -----BEGIN CERTIFICATE/],
     ['a certificate for a key', () => ({ cert: own.cert, key: own.cert }), /^tls\.key holds no PEM: a block that begins with -----BEGIN PRIVATE KEY/],
-    ['both PEM and a file', () => ({ ...own }), /^tls\.cert is given as PEM and as certFile/],
+    ['both PEM and a file', () => ({ ...own, ...ownFiles }), /^tls\.cert is given as PEM and as certFile/],
     ['a file that is not there', () => ({ certFile: '/no/such.crt', key: own.key }), /^tls\.certFile cannot be read: \/no\/such\.crt does not exist/],
     ['a damaged certificate', () => ({ cert: own.cert.replace(/[A-Za-z0-9]{20}/, 'AAAA'), key: own.key }), /^tls\.cert holds a certificate that is damaged, number 1/],
-    ['an encrypted key without its passphrase', () => ({ cert: own.cert, key: authority.encrypted(own, 'secret') }), /^tls\.key is encrypted: give tls\.passphrase/],
-    ['a wrong passphrase', () => ({ cert: own.cert, key: authority.encrypted(own, 'secret'), passphrase: 'wrong' }), /^tls\.key cannot be read: tls\.passphrase is another one/],
+    ['an encrypted key without its passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret') }), /^tls\.key is encrypted: give tls\.passphrase/],
+    ['a wrong passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'wrong' }), /^tls\.key cannot be read: tls\.passphrase is another one/],
     ['a cert that is no text', () => ({ cert: 7, key: own.key }), /^tls\.cert has to be PEM, a string or a Uint8Array, not number/],
     ['authorities that are none', () => ({ cert: own.cert, key: own.key, ca: 'x' }), /^tls\.ca holds no PEM/],
     ['clients without authorities', () => ({ cert: own.cert, key: own.key, clientCert: 'require' }), /^tls\.ca is missing/],
@@ -419,9 +437,9 @@ describe('what cannot be used', () => {
   })
 
   it.each([
-    ['an encrypted key with its passphrase', () => ({ cert: own.cert, key: authority.encrypted(own, 'secret'), passphrase: 'secret' })],
+    ['an encrypted key with its passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'secret' })],
     ['bytes', () => ({ cert: Buffer.from(own.cert), key: new Uint8Array(Buffer.from(own.key)) })],
-    ['files as URLs', () => ({ certFile: new URL(`file://${own.certFile}`), keyFile: own.keyFile })],
+    ['files as URLs', () => ({ certFile: new URL(`file://${ownFiles.certFile}`), keyFile: ownFiles.keyFile })],
     ['several authorities', () => ({ cert: own.cert, key: own.key, ca: [authority.ca, Buffer.from(other.ca)], clientCert: 'request' as const })],
   ])('%s can', async (_what, options) => {
     const { port } = await accepting(options())

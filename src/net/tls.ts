@@ -122,7 +122,7 @@ export class TlsAcceptor {
   /** Makes the server that a listener listens with. */
   readonly create: ServerFactory = (onSocket) => {
     this.accepted = onSocket
-    return createServer({ noDelay: true, allowHalfOpen: true }, (raw) => this.begin(raw)) satisfies Server
+    return createServer({ noDelay: true }, (raw) => this.begin(raw)) satisfies Server
   }
 
   /**
@@ -203,6 +203,7 @@ export class TlsAcceptor {
       return
     }
     this.handshakes++
+    socket.allowHalfOpen = true // from now on: a client that leaves in the middle of a handshake has left
     this.accepted(socket)
   }
 

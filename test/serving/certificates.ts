@@ -3,10 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A certificate and its key: as PEM, and in files. */
+/** A certificate and its key, as PEM. */
 export interface Issued {
   readonly cert: string
   readonly key: string
+}
+
+/** The same in files. */
+export interface IssuedFiles {
   readonly certFile: string
   readonly keyFile: string
 }
@@ -28,6 +32,11 @@ export class Authority {
 
   /** @param names as openssl writes them: `DNS:localhost`, `IP:127.0.0.1`, `URI:spiffe://example/worker`. */
   issue(name: string, ...names: string[]): Issued {
+    const { certFile, keyFile } = this.issueFiles(name, ...names)
+    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+  }
+
+  issueFiles(name: string, ...names: string[]): IssuedFiles {
     const base = `issued-${++this.last}`
     const keyFile = this.newKey(base)
     const [request, extensions] = [join(this.folder, `${base}.csr`), join(this.folder, `${base}.ext`)]
@@ -36,12 +45,7 @@ export class Authority {
     this.openssl('req', '-new', '-key', keyFile, '-out', request, '-subj', `/O=Example/CN=${name}`)
     const signer = ['-CA', this.caFile, '-CAkey', this.keyFile, '-CAcreateserial']
     this.openssl('x509', '-req', '-in', request, '-out', certFile, ...signer, '-days', '2', '-extfile', extensions)
-    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8'), certFile, keyFile }
-  }
-
-  /** The key, encrypted. */
-  encrypted({ keyFile }: Issued, passphrase: string): string {
-    return this.openssl('ec', '-in', keyFile, '-aes256', '-passout', `pass:${passphrase}`)
+    return { certFile, keyFile }
   }
 
   remove(): void {

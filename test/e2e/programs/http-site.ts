@@ -4,9 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { main, sleep } from 'sluice'
-import { health, json, router, serve, stream, text } from 'sluice/http'
-import { events } from '../../../src/http/events.js'
-import { files } from '../../../src/http/files.js'
+import { bytes, events, files, health, json, router, serve, stream, text } from 'sluice/http'
 import { websocket } from '../../../src/http/websocket.js'
 
 const { folder = '.', ...options } = JSON.parse(process.argv[2] ?? '{}')
@@ -29,16 +27,17 @@ app.get('/stats', () => {
 app.post('/upload', function* (req) {
   req.body.limit(Infinity)
   const hash = createHash('sha256')
-  let bytes = 0
+  let size = 0
   for (;;) {
     const { done, value } = yield* req.body.next()
-    if (done) return json({ bytes, sha256: hash.digest('hex') })
-    bytes += value.length
+    if (done) return json({ bytes: size, sha256: hash.digest('hex') })
+    size += value.length
     hash.update(value)
   }
 })
 
-app.get('/text', (req) => text('x'.repeat(Number(req.query.get('bytes')))))
+const blob = Buffer.alloc(64 * 1024 * 1024, 'gate\n')
+app.get('/blob', (req) => bytes(blob.subarray(0, Number(req.query.get('bytes')))))
 app.get('/download', (req) => {
   const piece = Buffer.alloc(16_384, 'sluice gate\n')
   return stream(function* (out) {
