@@ -18,6 +18,23 @@ import {
   STAR,
   textOf,
 } from './bytes.js'
+import {
+  CLOSE,
+  CONNECTION,
+  CONTENT_LENGTH,
+  EXPECT,
+  forbiddenInTrailers,
+  HOST,
+  KEEP_ALIVE,
+  kindOf,
+  membersOf,
+  OPTION_UPGRADE,
+  optionsOf,
+  OTHER,
+  TRAILER,
+  TRANSFER_ENCODING,
+  UPGRADE,
+} from './framing-fields.js'
 import type { Limits } from './limits.js'
 
 /** How a parse ended. */
@@ -42,21 +59,6 @@ const VALUE = 11
 const FIELD_LF = 12
 const END_LF = 13
 
-/** Header fields that say how the message is to be read, as bits of what has been seen. */
-const OTHER = 0
-const HOST = 1
-const CONNECTION = 2
-const CONTENT_LENGTH = 4
-const TRANSFER_ENCODING = 8
-const EXPECT = 16
-const UPGRADE = 32
-/** Any field of a trailer section. */
-const TRAILER = 64
-/** Options of Connection, in the same bits. */
-const CLOSE = 128
-const KEEP_ALIVE = 256
-const OPTION_UPGRADE = 512
-
 /** How long a method may be: longer than any that exists. */
 const mostMethodBytes = 24
 const versionText = 'HTTP/1.'
@@ -69,10 +71,6 @@ const methods = new Map(
     name,
   ]),
 )
-
-/** Fields that a trailer section must not have: they would change how the message is read. Source: RFC 9110, 6.5.1. */
-const forbiddenInTrailers =
-  /^(content-length|transfer-encoding|host|connection|trailer|te|upgrade|expect|content-encoding|content-type|content-range|authorization|cookie|set-cookie|cache-control)$/i
 
 /**
  * The head of an HTTP/1.1 request, read from bytes where they lie, as strictly as RFC 9110 and 9112 allow: what two
@@ -528,45 +526,6 @@ function nameFault(c: number): string {
 
 function valueFault(c: number): string {
   return c === LF ? 'LF without CR' : 'a header value holds a control byte'
-}
-
-function kindOf(bytes: Uint8Array, start: number, end: number): number {
-  switch (end - start) {
-    case 4:
-      return isText(bytes, start, end, 'host') ? HOST : OTHER
-    case 6:
-      return isText(bytes, start, end, 'expect') ? EXPECT : OTHER
-    case 7:
-      return isText(bytes, start, end, 'upgrade') ? UPGRADE : OTHER
-    case 10:
-      return isText(bytes, start, end, 'connection') ? CONNECTION : OTHER
-    case 14:
-      return isText(bytes, start, end, 'content-length') ? CONTENT_LENGTH : OTHER
-    case 17:
-      return isText(bytes, start, end, 'transfer-encoding') ? TRANSFER_ENCODING : OTHER
-    default:
-      return OTHER
-  }
-}
-
-/** The options of a Connection field that mean something here. */
-function optionsOf(bytes: Uint8Array, start: number, end: number): number {
-  if (isText(bytes, start, end, 'keep-alive')) return KEEP_ALIVE
-  let options = 0
-  for (const option of membersOf(bytes, start, end)) {
-    if (option === 'close') options |= CLOSE
-    else if (option === 'keep-alive') options |= KEEP_ALIVE
-    else if (option === 'upgrade') options |= OPTION_UPGRADE
-  }
-  return options
-}
-
-/** The members of a list, in lower case. Source: RFC 9110, 5.6.1. */
-function membersOf(bytes: Uint8Array, start: number, end: number): string[] {
-  return textOf(bytes, start, end)
-    .toLowerCase()
-    .split(',')
-    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
 }
 
 /** How long `http://` or `https://` at the start of a target is; 0 for another one. */

@@ -50,6 +50,10 @@ function writesOf(socket: Socket): unknown[] {
   return writes
 }
 
+function closed(socket: Socket): Promise<unknown> {
+  return new Promise((resolve) => socket.once('close', resolve))
+}
+
 async function text(peer: Socket, length: number): Promise<string> {
   let all = ''
   while (all.length < length) all += String((await once(peer, 'data'))[0])
@@ -128,11 +132,11 @@ describe('Connection', () => {
   it('tells why it ended', async () => {
     const broken = await pair()
     broken.peer.resetAndDestroy()
-    await once(broken.socket, 'close')
+    await closed(broken.socket)
     expect(broken.told).toEqual(['closed read ECONNRESET'])
     const destroyed = await pair()
     destroyed.connection.destroy(new Error('enough'))
-    await once(destroyed.socket, 'close')
+    await closed(destroyed.socket)
     expect(destroyed.told).toEqual(['closed enough'])
   })
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execFile } from 'node:child_process'
@@ -67,14 +67,20 @@ describe('Listener', () => {
   })
 
   it('listens on a descriptor that listens already', async () => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { fd } = (server as Server & { _handle: { fd: number } })._handle
-    const one = listener({ fd })
+    const one = listener({ port: 0, host: '127.0.0.1' })
     const { port = 0 } = await one.open()
-    expect(await said({ port })).toMatch('accepted by 0')
-    server.close()
+    const [fd = -1] = await one.duplicates(1)
+    expect(await listener({ fd }).open()).toMatchObject({ port })
+    one.stop()
+    expect(await said({ port })).toBe('accepted by 1')
+  })
+
+  it('says that a descriptor is in use by this thread', async () => {
+    const one = listener({ port: 0, host: '127.0.0.1' })
+    await one.open()
+    expect(String(await failure(listener({ fd: one.fd ?? -1 }).open()))).toContain(
+      'this thread listens on it already',
+    )
   })
 
   it('listens on a Unix socket, whose file goes with it', async () => {

@@ -286,6 +286,8 @@ function problemOf({ port, host, path, fd }: Endpoint, cause: unknown): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `no address is known for the name ${host}: give an address, or leave host out to listen on all`
+    case 'EEXIST':
+      return 'this thread listens on it already: give each thread a descriptor of its own, as duplicates() makes them'
     case 'EBADF':
     case 'EINVAL':
     case 'ENOTSOCK':
