@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { RecvChan } from '../runtime/chan.js'
-import { SluiceError } from '../runtime/errors.js'
+import { MisuseError, SluiceError } from '../runtime/errors.js'
 import { Operation } from '../runtime/operation.js'
 import { WaitList } from '../runtime/wait-list.js'
 import { HttpError } from './http-error.js'
@@ -33,6 +33,8 @@ export class RequestBody implements RecvChan<Uint8Array> {
   waitingBytes: number
   /** @internal All has come. */
   isWhole: boolean
+  /** @internal Some of it has been read. */
+  isBegun: boolean
   private receivedBytes: number
   private fault: Error | undefined
   private limitBytes: number
@@ -48,6 +50,7 @@ export class RequestBody implements RecvChan<Uint8Array> {
     this.chunks = []
     this.waitingBytes = 0
     this.isWhole = origin === undefined
+    this.isBegun = false
     this.receivedBytes = 0
     this.fault = undefined
     this.limitBytes = limitBytes
@@ -84,6 +87,7 @@ export class RequestBody implements RecvChan<Uint8Array> {
   tryRecv(): IteratorResult<Uint8Array, undefined> | undefined {
     const value = this.chunks.shift()
     if (value !== undefined) {
+      this.isBegun = true
       this.waitingBytes -= value.length
       return { done: false, value }
     }
@@ -175,6 +179,7 @@ export class RequestBody implements RecvChan<Uint8Array> {
   /** @internal All that has come, in one piece. */
   take(): Buffer {
     const { chunks } = this
+    this.isBegun = true
     this.chunks = []
     this.waitingBytes = 0
     return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
@@ -193,6 +198,8 @@ export class RequestBody implements RecvChan<Uint8Array> {
       reader.attempt()
   }
 }
+
+const readTwice = 'the body has been read already: keep what the first reading gave'
 
 class Receive extends Operation<unknown> {
   constructor(
@@ -238,6 +245,7 @@ class ReadAll<T> extends Operation<T> {
   override attempt(): boolean {
     const { body } = this
     if (body.error !== undefined) return this.fail(body.error)
+    if (body.isBegun) return this.fail(new MisuseError(readTwice))
     if (!body.isWhole) return false
     body.waitForAll(undefined)
     try {

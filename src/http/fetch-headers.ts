@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { platform } from './fetch-platform.js'
 import type { RequestHeaders } from './request-headers.js'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -34,6 +35,7 @@ export class LightHeaders {
     if (init === undefined) return headers
     if (typeof init !== 'object' || init === null) throw notHeaders()
     if (#list in init) headers.#list = init.#own().slice()
+    else if (init instanceof platform().Headers) headers.#copy(init)
     else if (Symbol.iterator in init) for (const pair of init as Iterable<unknown>) headers.#appendPair(pair)
     else for (const [name, value] of Object.entries(init)) headers.append(name, value as string)
     return headers
@@ -147,6 +149,13 @@ export class LightHeaders {
       this.#sorted = pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     }
     return this.#sorted
+  }
+
+  /** They are in normal form, each name once but for Set-Cookie. */
+  #copy(real: Headers): void {
+    real.forEach((value, name) => {
+      this.#list.push(name, value)
+    })
   }
 
   #appendPair(pair: unknown): void {

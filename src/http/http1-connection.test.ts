@@ -283,6 +283,18 @@ describe('a request body', () => {
     expect(await other.closed()).toMatch(/^HTTP\/1\.1 403 .*Connection: close\r\n/s)
   })
 
+  it('is read once: who reads it again is told so', async () => {
+    const { client } = await serving({
+      '/': function* (req) {
+        yield* req.text()
+        return json(yield* req.json())
+      },
+    })
+    client.send(post('/', '{}', 'Content-Type: application/json'))
+    expect(await client.responses(1)).toMatchObject([{ status: 500 }])
+    expect(String(problems[0])).toContain('has been read already')
+  })
+
   it('that nobody reads is thrown away, and the next request is answered', async () => {
     const { client } = await serving({ '/': hello })
     client.send(post('/', 'x'.repeat(100_000)) + get('/'))

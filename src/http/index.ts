@@ -34,7 +34,10 @@ export {
   text,
 } from './response.js'
 export type { HeaderInit, ResponseHeaders } from './response-headers.js'
-export { type Router, router } from './router.js'
+export type { PathParams } from './route-pattern.js'
+export { RouteError } from './route-error.js'
+export type { Validates } from './route-stack.js'
+export { Router, router } from './router.js'
 export { type ServeAllOptions, serve } from './serve.js'
 export type { ServeOptions, ServerStats } from './serve-options.js'
 export type { Server, Served } from './server.js'

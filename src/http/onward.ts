@@ -51,8 +51,8 @@ function* waitFor(operation: Operation<HttpResponse> | Goroutine<HttpResponse>):
 }
 
 /**
- * What `next()` returns: what stands behind a middleware, which runs when it is waited for. It is the iterator that
- * `yield*` runs, and where the rest has answered at once, also that iterator's result.
+ * What `next()` returns: what stands behind a middleware, which runs when it is waited for, once. It is also the iterator
+ * that `yield*` runs where the rest has to wait.
  */
 class Passing implements Onward, Iterator<Parked, HttpResponse, unknown> {
   private isStarted: boolean

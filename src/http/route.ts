@@ -1,3 +1,4 @@
+import { isGeneratorFunction } from '../runtime/go.js'
 import type { GoFunction } from '../runtime/origin.js'
 import type { Handler, Middleware } from './handler.js'
 import { nextOf, settle } from './onward.js'
@@ -42,13 +43,6 @@ function labelOf(middleware: Middleware, name: string): string {
   const who = `the middleware ${middleware.name === '' ? '(without a name)' : middleware.name} of ${name}`
   // A plain one hands on what comes from behind it, and nobody looks at that in between.
   return kindOf(middleware) === '[object Function]' ? `${who}, or what stands behind it,` : who
-}
-
-const generatorFunction: unknown = function* () {}.constructor
-
-function isGeneratorFunction(fn: GoFunction): boolean {
-  // A generator function of another realm (node:vm) has another constructor.
-  return fn.constructor === generatorFunction || kindOf(fn) === '[object GeneratorFunction]'
 }
 
 /** `[object Function]`, `[object AsyncFunction]`, `[object GeneratorFunction]`, `[object AsyncGeneratorFunction]`. */

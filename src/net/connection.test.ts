@@ -62,17 +62,13 @@ async function text(peer: Socket, length: number): Promise<string> {
 
 describe('Connection', () => {
   it('sends all that is written during a turn in one write, in order', async () => {
-    const { peer, socket, connection } = await pair()
+    const { peer, socket, connection, protocol } = await pair()
     const writes = writesOf(socket)
-    await run(function* () {
-      const other = go(function* () {
-        connection.write('b')
-      })
-      connection.write('a')
-      yield* other
-      connection.write('c')
+    protocol.received = () => {
+      for (const each of ['a', 'b', 'c']) connection.write(each)
       expect(writes).toEqual([])
-    })
+    }
+    peer.write('go')
     expect(await text(peer, 3)).toBe('abc')
     expect(writes).toEqual(['abc'])
     expect(connection.writes).toBe(1)

@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { emptied, failure, serving, turns } from '../../test/net/fixture.js'
 import { RawClient } from '../../test/serving/raw-client.js'
@@ -8,8 +13,9 @@ import { ArgumentError, Canceled } from '../runtime/errors.js'
 import type { Routine } from '../runtime/operation.js'
 import { wait } from '../runtime/promise.js'
 import { sleep } from '../runtime/sleep.js'
+import { run } from '../main.js'
 import { leakCheck } from '../testing/leak-check.js'
-import { FrameError } from './codec.js'
+import { type Codec, FrameError } from './codec.js'
 import { type Conn, ConnectionClosed, ServerClosed } from './conn.js'
 import { lengthPrefixed } from './length-prefixed.js'
 import { lines } from './lines.js'
@@ -201,6 +207,76 @@ describe('a function for each connection', () => {
         expect(yield* wait(client.send('a\n').closed())).toBe('bye\n')
         expect([yield* outcomes.recv(), yield* outcomes.recv()]).toEqual([undefined, true])
         expect(yield* outcomes.recv()).toContain('it was closed on this side')
+      },
+    )
+  })
+})
+
+it('listens on a Unix socket, whose connections are named after it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'listen-'))
+  const path = join(folder, 'a.sock')
+  await run(function* () {
+    const server = listen((conn) => conn.send(`${conn} '${conn.remoteAddress}' ${conn.remotePort}`), {
+      ...text,
+      path,
+    })
+    expect(yield* server.listening()).toEqual({ path })
+    const client = connect({ path })
+    const [bytes] = yield* wait(once(client, 'data'))
+    expect(String(bytes)).toBe(`connection 1 (${path}) '' undefined\n`)
+    client.destroy()
+    server.shutdown()
+    yield* server
+  })
+  rmSync(folder, { recursive: true })
+})
+
+describe("a user's own codec", () => {
+  /** A JSON value a line. */
+  const values: Codec<unknown> = {
+    decoder() {
+      const inner = lines().decoder()
+      const parsed = (line: string | undefined) =>
+        line === undefined ? undefined : (JSON.parse(line) as unknown)
+      return {
+        push: (bytes) => inner.push(bytes),
+        next: () => parsed(inner.next()),
+        end: () => parsed(inner.end()),
+      }
+    },
+    encode: (value) => [Buffer.from(JSON.stringify(value)), Buffer.from('\n')],
+  }
+
+  it('receives any values but undefined, and sends pieces', () =>
+    serving(
+      function* (conn) {
+        for (let value = yield* conn.recv(); value !== undefined; value = yield* conn.recv())
+          yield* conn.send([value])
+      },
+      { codec: values },
+      function* ({ connect }) {
+        const client = yield* connect()
+        client.socket.end('null\n0\n{"a":"ä"}')
+        expect(Buffer.from(yield* wait(client.closed()), 'latin1').toString()).toBe(
+          '[null]\n[0]\n[{"a":"ä"}]\n',
+        )
+      },
+    ))
+
+  it('ends the connection by what it throws, which its handler gets', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        outcomes.trySend(yield* conn.recv())
+        outcomes.trySend(yield* wait(failure(conn.recv())))
+      },
+      { codec: values },
+      function* ({ connect, problems }) {
+        const client = yield* connect()
+        expect(yield* wait(client.send('1\nno json\n2\n').closed())).toBe('')
+        expect(yield* outcomes.recv()).toBe(1)
+        expect(yield* outcomes.recv()).toBeInstanceOf(SyntaxError)
+        expect(problems).toEqual([])
       },
     )
   })

@@ -140,6 +140,8 @@ export function program(name: string, args: readonly string[], stdio?: StdioOpti
 export type SiteOptions = Omit<ServeOptions, 'ctx' | 'onError'> & {
   /** A folder whose files it serves. */
   readonly folder?: string
+  /** Whether it runs without `main`. */
+  readonly isBare?: boolean
 }
 
 export interface Site {

@@ -1,13 +1,14 @@
 /**
  * The site that real clients, proxies and attackers talk to in the end-to-end tests. The argument is JSON: options of
- * `serve`, and a folder whose files are served. Prints `listening PORT`, and `ended` when `serve` has returned.
+ * `serve`, a folder whose files are served, and whether to do without `main`. Prints `listening PORT`, and at the end how
+ * many handlers were left by their clients.
  */
 import { createHash } from 'node:crypto'
-import { main, sleep } from 'sluice'
-import { bytes, events, files, health, json, router, serve, stream, text } from 'sluice/http'
+import { go, main, sleep } from 'sluice'
+import { bytes, empty, events, file, files, health, json, router, serve, stream, text } from 'sluice/http'
 import { websocket } from '../../../src/http/websocket.js'
 
-const { folder = '.', ...options } = JSON.parse(process.argv[2] ?? '{}')
+const { folder = '.', isBare = false, ...options } = JSON.parse(process.argv[2] ?? '{}')
 /** What handlers have failed with. */
 const problems: string[] = []
 /** What the backend of a proxy has seen. */
@@ -44,6 +45,11 @@ app.get('/download', (req) => {
     for (let rest = Number(req.query.get('bytes')); rest > 0; rest -= piece.length)
       yield* out.send(rest < piece.length ? piece.subarray(0, rest) : piece)
   })
+})
+app.get('/page', (req) => file(req, new URL('http-page.html', import.meta.url)))
+app.post('/report', function* (req) {
+  console.log(`report ${yield* req.text()}`)
+  return empty()
 })
 app.get('/slow', function* (req) {
   try {
@@ -89,9 +95,12 @@ app.get('/seen', () => json(seen.splice(0)))
 
 const server = serve(app, { ...options, onError: (error: unknown) => problems.push(String(error)) })
 
-main(function* () {
+function* live() {
   const { port } = yield* server.listening()
   console.log(`listening ${port}`)
   yield* server
-  console.log('ended')
-})
+  console.log(`ended, ${left} left`)
+}
+
+if (isBare) await go(live)
+else main(live)

@@ -1,0 +1,49 @@
+/**
+ * Keeps two processes that accept on one socket, which it has inherited itself as descriptor 3, as a supervisor does: it
+ * never accepts. The argument is for both of them. On SIGHUP it replaces one after the other: first the new one listens,
+ * then the old one gets SIGTERM. Prints `ready`, `replaced` after each round, and the code with which each has ended.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const site = fileURLToPath(new URL('http-site.ts', import.meta.url))
+const options = JSON.stringify({ ...JSON.parse(process.argv[2] ?? '{}'), fd: 3 })
+
+async function start(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', site, options], {
+    stdio: ['ignore', 'pipe', 'inherit', 3],
+  })
+  child.stdout?.on('data', () => {})
+  await once(child.stdout ?? child, 'data')
+  return child
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  child.kill('SIGTERM')
+  const [code, signal] = await once(child, 'exit')
+  console.log(`ended with ${code ?? signal}`)
+}
+
+let children = await Promise.all([start(), start()])
+let round: Promise<void> = Promise.resolve()
+console.log('ready')
+
+process.on('SIGHUP', () => {
+  round = round.then(async () => {
+    const replaced: ChildProcess[] = []
+    for (const old of children) {
+      replaced.push(await start())
+      await end(old)
+    }
+    children = replaced
+    console.log('replaced')
+  })
+})
+
+process.on('SIGTERM', () => {
+  void round.then(async () => {
+    await Promise.all(children.map(end))
+    process.exit()
+  })
+})
