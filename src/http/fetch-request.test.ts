@@ -20,8 +20,8 @@ function given(req: BodiedRequest, options?: FetchOptions): Request {
     request = r
     return new Response()
   }
-  void fetchHandler(keep, options)(req)
-  if (request === undefined) throw new Error('the app was not called')
+  const reply = fetchHandler(keep, options)(req)
+  if (request === undefined || reply === undefined) throw new Error('the app was not called')
   return request
 }
 
@@ -159,7 +159,13 @@ const cases: readonly [name: string, line: Line, incoming: Incoming, look: (requ
       'text where the stream was looked at',
       'POST /',
       { pieces: ['a'] },
-      async (r) => [r.body?.locked, await r.text(), r.bodyUsed, await seen(() => r.text())],
+      async (r) => [
+        r.body?.locked,
+        await r.text(),
+        r.bodyUsed,
+        await seen(() => r.text()),
+        await seen(() => r.body?.getReader()),
+      ],
     ],
     [
       'a locked stream',

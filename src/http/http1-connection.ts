@@ -26,6 +26,8 @@ const mostWaitingBytes = 64 * 1024
 const lingerMs = 2000
 /** How long an idle connection stays at a shutdown, for a request that has been sent already. */
 const quietMs = 300
+/** The same where it would be the first one, which has a longer way behind it. Browsers connect ahead and then ask nothing. */
+const firstQuietMs = 1000
 
 /** Where a connection belongs. */
 export interface House {
@@ -454,7 +456,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     if (this.overMs === 0) this.checkPhases(now)
     else if (isBehind) this.overMs = now
     else if (now - this.overMs > lingerMs) connection.destroy()
-    if (!connection.isClosed) service.wheel.set(this, service.isDraining ? quietMs : service.checkMs)
+    if (!connection.isClosed) service.wheel.set(this, service.isClosing ? quietMs : service.checkMs)
   }
 
   private checkPhases(now: number): void {
@@ -464,10 +466,14 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     const { receiving } = this
     if (receiving !== undefined) {
       if (now - receiving.sinceMs > timeouts.bodyMs && !this.isPaused) this.endSlowBody(receiving)
-    } else if (this.parser !== undefined || (this.requests === 0 && this.line.isEmpty)) {
+    } else if (this.parser !== undefined || (this.requests === 0 && this.isIdle && !service.isClosing)) {
       if (now - this.headMs > timeouts.headMs) this.endSlowHead()
-    } else if (this.isIdle && now - this.lastMs > (service.isDraining ? quietMs : timeouts.idleMs))
-      this.finish()
+    } else if (this.isIdle && now - this.lastMs > this.mostIdleMs) this.finish()
+  }
+
+  private get mostIdleMs(): number {
+    if (!this.service.isClosing) return this.service.timeouts.idleMs
+    return this.requests === 0 ? firstQuietMs : quietMs
   }
 
   private checkHandlers(now: number): void {

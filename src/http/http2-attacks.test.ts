@@ -1,6 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Authority, type Issued } from '../../test/serving/certificates.js'
-import { encodeFields, flags, frame, get, RawHttp2, request, reset, settings, types } from '../../test/serving/raw-http2.js'
+import {
+  encodeFields,
+  flags,
+  frame,
+  get,
+  RawHttp2,
+  request,
+  reset,
+  settings,
+  types,
+} from '../../test/serving/raw-http2.js'
 import { chan } from '../runtime/chan.js'
 import { go } from '../runtime/go.js'
 import { sleep } from '../runtime/sleep.js'
@@ -33,7 +43,9 @@ afterEach(async () => {
 })
 
 async function attacked(handlers: Record<string, Handler>, options: ServeOptions = {}) {
-  const routes = new Map(Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]))
+  const routes = new Map(
+    Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]),
+  )
   const missing = routeOf([], () => empty(404), 'nothing')
   const server = serve(
     { route: (req: HttpRequest) => routes.get(req.path) ?? missing },
@@ -131,8 +143,10 @@ describe('an HTTP/2 server holds off', () => {
     })
     const first = await attacker.find(({ type, flags: flag }) => type === types.settings && flag === 0)
     expect(first?.payload.subarray(0, 6)).toEqual(Buffer.from([0, 3, 0, 0, 0, 128]))
-    attacker.send(frame('settings', flags.ack, 0), ...ids(129).map((id) => request(id)))
+    attacker.send(...ids(129).map((id) => request(id)))
     expect(await attacker.resetOf(257)).toBe(REFUSED_STREAM)
+    attacker.send(frame('settings', flags.ack, 0), request(259)) // from now on it should know better
+    await attacker.closed()
   })
 
   it('heads of endless frames', async () => {
@@ -192,7 +206,10 @@ describe('an HTTP/2 server holds off', () => {
 
   it('clients that open many streams and read none of them', async () => {
     const body = Buffer.alloc(1_000_000)
-    const { server, attacker, port } = await attacked({ '/': () => bytes(body), '/small': hello }, { timeouts: { writeMs: 80 } })
+    const { server, attacker, port } = await attacked(
+      { '/': () => bytes(body), '/small': hello },
+      { timeouts: { writeMs: 80 } },
+    )
     attacker.close()
     const noWindow = settings([4, 0])
     const stalled = await connected(port, noWindow)
@@ -203,23 +220,35 @@ describe('an HTTP/2 server holds off', () => {
   })
 
   it('clients that do not even read frames', async () => {
-    const { server, attacker } = await attacked(
-      { '/': () => bytes(Buffer.alloc(20_000)) },
-      { timeouts: { writeMs: 60, idleMs: 60 }, limits: { streams: 1000 } },
+    const { server, port, attacker } = await attacked(
+      { '/': () => bytes(Buffer.alloc(1_000_000)) },
+      { timeouts: { writeMs: 60, idleMs: 60 } },
     )
-    attacker.socket.pause()
-    attacker.send(frame('windowUpdate', 0, 0, Buffer.from([0x7f, 0, 0, 0])))
-    for (const id of ids(900)) attacker.send(request(id))
+    attacker.close()
+    const deaf = await connected(port, settings([4, 0x7fff_ffff]))
+    deaf.socket.pause()
+    deaf.send(frame('windowUpdate', 0, 0, Buffer.from([0x7f, 0, 0, 0])), ...ids(100).map((id) => request(id)))
     await until(server, ({ timedOut }) => timedOut > 0)
     await until(server, ({ connections }) => connections.open === 0)
   }, 20_000)
 
+  it('answers that would fill its memory', async () => {
+    const { server, attacker } = await attacked(
+      { '/': () => bytes(Buffer.alloc(20_000)) },
+      { limits: { streams: 1000 } },
+    )
+    attacker.socket.pause()
+    for (const id of ids(900)) attacker.send(request(id))
+    await until(server, ({ connections }) => connections.open === 0)
+    expect(server.stats().requests).toBeLessThan(900)
+  })
+
   it('bytes that are no HTTP/2', async () => {
-    const { server, port, attacker } = await attacked({ '/': hello })
+    const { server, port, attacker } = await attacked({ '/': hello }, { timeouts: { headMs: 60 } })
     attacker.send(frame('data', 0, 0, Buffer.from('on stream 0')))
     expect(await attacker.goaway()).toMatchObject({ code: PROTOCOL_ERROR })
     await attacker.closed()
-    expect((await until(server, ({ connections }) => connections.open === 0)).refused).toBe(1)
+    await until(server, ({ connections }) => connections.open === 0)
     expect(await servesOthers(port)).toBe(true)
   })
 })
@@ -232,9 +261,6 @@ describe('a stream is reset, and the others go on, for', () => {
     ['Upgrade', [...get, ['upgrade', 'websocket']]],
     ['TE with more than trailers', [...get, ['te', 'gzip']]],
     ['a name in capital letters', [...get, ['Accept', '*/*']]],
-    ['a line break in a value', [...get, ['x', 'a\r\nb: c']]],
-    ['a zero in a value', [...get, ['x', 'a\0b']]],
-    ['a colon in a name', [...get, ['x:y', 'z']]],
     ['a pseudo-header that is none', [...get, [':status', '200']]],
     ['a pseudo-header behind a field', [['accept', '*/*'], ...get]],
     ['a pseudo-header twice', [...get, [':path', '/']]],
@@ -244,7 +270,13 @@ describe('a stream is reset, and the others go on, for', () => {
     ['a Content-Length that is none', [...get, ['content-length', '1x']]],
     ['two of them', [...get, ['content-length', '0'], ['content-length', '0']]],
     ['a length without a body', [...get, ['content-length', '5']]],
-    [':protocol', [...get.map(([key, value]) => [key, key === ':method' ? 'CONNECT' : value] as const), [':protocol', 'websocket']]],
+    [
+      ':protocol',
+      [
+        ...get.map(([key, value]) => [key, key === ':method' ? 'CONNECT' : value] as const),
+        [':protocol', 'websocket'],
+      ],
+    ],
   ])('%s', async (_what, fields) => {
     const { server, attacker } = await attacked({ '/': hello })
     attacker.send(request(1, fields))
@@ -254,14 +286,43 @@ describe('a stream is reset, and the others go on, for', () => {
     expect(server.stats().requests).toBe(1)
   })
 
+  it.each([
+    ['a line break in a value', ['x', 'a\r\nb: c']],
+    ['a zero in a value', ['x', 'a\0b']],
+    ['a colon in a name', ['x:y', 'z']],
+  ] as const)(
+    'not for %s: nghttp2 leaves such fields out, and no handler sees them',
+    async (_what, field) => {
+      const seen: unknown[] = []
+      const { attacker } = await attacked({
+        '/': (req) => {
+          seen.push(...req.headers)
+          return text('hello')
+        },
+      })
+      attacker.send(request(1, [...get, field, ['accept', '*/*']]))
+      expect(await attacker.answered(1)).toBe(true)
+      expect(seen).toEqual([
+        ['host', 'localhost'],
+        ['accept', '*/*'],
+      ])
+    },
+  )
+
   it('a body that is longer than its Content-Length', async () => {
     const { attacker } = await attacked({
       '/': function* (req) {
         return text(yield* req.text())
       },
     })
-    const fields = [...get.map(([key, value]) => [key, key === ':method' ? 'POST' : value] as const), ['content-length', '2']] as const
-    attacker.send(frame('headers', flags.endHeaders, 1, encodeFields(fields)), frame('data', 0, 1, Buffer.from('abc')))
+    const fields = [
+      ...get.map(([key, value]) => [key, key === ':method' ? 'POST' : value] as const),
+      ['content-length', '2'],
+    ] as const
+    attacker.send(
+      frame('headers', flags.endHeaders, 1, encodeFields(fields)),
+      frame('data', 0, 1, Buffer.from('abc')),
+    )
     expect(await attacker.resetOf(1)).toBe(PROTOCOL_ERROR)
     attacker.send(request(3))
     expect(await attacker.answered(3)).toBe(true)

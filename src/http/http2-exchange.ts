@@ -130,7 +130,13 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     const { body, req, service } = this
     const { timeouts, stats } = service
     const sinceMs = nowMs - this.startedMs
-    if (body !== undefined && !body.isWhole && body.error === undefined && !this.isPaused && sinceMs > timeouts.bodyMs) {
+    if (
+      body !== undefined &&
+      !body.isWhole &&
+      body.error === undefined &&
+      !this.isPaused &&
+      sinceMs > timeouts.bodyMs
+    ) {
       stats.timedOut++
       body.fail(new HttpError(408, 'the body took too long'))
     }

@@ -29,7 +29,14 @@ const fieldOverheadBytes = ': \r\n'.length
  * @throws HttpError for a request that is not to be answered by a handler.
  */
 export function readHead(raw: readonly string[], limits: Limits): Http2Head {
-  const head = { method: '', target: '', host: '', fields: [] as string[], contentLength: -1, expectsContinue: false }
+  const head = {
+    method: '',
+    target: '',
+    host: '',
+    fields: [] as string[],
+    contentLength: -1,
+    expectsContinue: false,
+  }
   let scheme: string | undefined
   let authority: string | undefined
   let host: string | undefined
@@ -94,7 +101,11 @@ function checkLetters(target: Uint8Array): void {
   for (let i = skip(isTarget, target, 0, length); i < length; i = skip(isTarget, target, i + 3, length)) {
     if (target[i] !== PERCENT)
       throw new HttpError(400, 'the request target holds what has to be percent-encoded')
-    if (i + 2 >= length || hexValue[target[i + 1] as number] === 255 || hexValue[target[i + 2] as number] === 255)
+    if (
+      i + 2 >= length ||
+      hexValue[target[i + 1] as number] === 255 ||
+      hexValue[target[i + 2] as number] === 255
+    )
       throw new HttpError(400, 'a percent sign in the target is not followed by two hexadecimal digits')
   }
 }

@@ -45,6 +45,7 @@ export function replyOf(response: HttpResponse, method: string, date: DateHeader
 function add(headers: OutgoingHttpHeaders, name: string, value: string): void {
   if (connectionFields.has(name)) return
   const earlier = headers[name]
-  if (name === 'set-cookie') headers[name] = [...((earlier as string[] | undefined) ?? []), value] // put there as a list
+  if (name === 'set-cookie')
+    headers[name] = [...((earlier as string[] | undefined) ?? []), value] // put there as a list
   else headers[name] = earlier === undefined ? value : `${String(earlier)}, ${value}`
 }

@@ -43,3 +43,18 @@ export type { ServeOptions, ServerStats } from './serve-options.js'
 export type { Server, Served } from './server.js'
 export { type HealthOptions, health } from './health.js'
 export { ShutdownError } from './shutdown-error.js'
+export { type FetchApp, type FetchEnv, type FetchFunction, type FetchOptions, fetchHandler } from './fetch.js'
+export {
+  type FieldPart,
+  type FilePart,
+  multipart,
+  type MultipartLimits,
+  type MultipartRequest,
+  type Part,
+} from './multipart.js'
+export { JsonError, type JsonLimits, type JsonReason, parseJson } from './strict-json.js'
+export type { StandardIssue, StandardResult, StandardSchemaV1 } from './standard-schema.js'
+export { type WebSocketHandler, type WebSocketOptions, websocket } from './websocket.js'
+export { WebSocketClosed, type WebSocketClosing } from './websocket-closed.js'
+export type { WebSocketConnection } from './websocket-connection.js'
+export type { WebSocketMessage } from './websocket-waits.js'

@@ -86,7 +86,10 @@ function writeAny(
 
 function hasOption(headers: ResponseHeaders, option: string): boolean {
   const options = headers.get('connection') ?? ''
-  return options.toLowerCase().split(',').some((each) => each.trim() === option)
+  return options
+    .toLowerCase()
+    .split(',')
+    .some((each) => each.trim() === option)
 }
 
 /** The length that the handler promises for a body that is produced while it is sent. */

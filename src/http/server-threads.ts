@@ -99,7 +99,11 @@ export class ServerThreads {
     for (let { fd } = job; ; ) {
       try {
         const { tls } = this
-        yield* serveThread.on(p)({ ...job, fd, options: { ...job.options, ...(tls !== undefined && { tls }) } })
+        yield* serveThread.on(p)({
+          ...job,
+          fd,
+          options: { ...job.options, ...(tls !== undefined && { tls }) },
+        })
         return
       } catch (error) {
         if (!(error instanceof WorkerDied) || this.isOver) throw error

@@ -131,7 +131,10 @@ export class Server implements PromiseLike<void> {
    */
   setCertificates(certificates: Certificates): void {
     if (this.tls === undefined)
-      throw new TlsError('tls', 'was not given to serve(), so there are no certificates to replace: give it there')
+      throw new TlsError(
+        'tls',
+        'was not given to serve(), so there are no certificates to replace: give it there',
+      )
     this.tls.rotate(certificates)
   }
 
@@ -184,6 +187,7 @@ export class Server implements PromiseLike<void> {
     signals.exitAtNext()
     this.service.isDraining = true
     yield* sleep(this.given.lameDuckMs ?? 0)
+    this.service.isClosing = true
     this.listener.stop()
     this.tls?.stop()
     this.threads?.stop()

@@ -35,7 +35,10 @@ export class Service {
   readonly parsers: Pool<RequestParser>
   readonly stats = new ServiceStats()
   readonly checkMs: number
+  /** A shutdown has begun: every response says that it is the last of its connection. */
   isDraining = false
+  /** Nobody is let in any more, and idle connections are closed. */
+  isClosing = false
   /** The coarse clock: the time of the event that is being handled, in ms. */
   nowMs = 0
 

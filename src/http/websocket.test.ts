@@ -262,7 +262,7 @@ describe('websocket', () => {
     expect(await opens('http://a.example:81')).toBe('403')
     expect(await opens('http://b.example', { origins: ['http://b.example'] })).toBe('101')
     expect(await opens('http://a.example', { origins: ['http://b.example'] })).toBe('403')
-    expect(await opens('http://c.example', { origins: 'any' })).toBe('101')
+    expect(await opens('http://c.example', { origins: '*' })).toBe('101')
   })
 
   it('agrees on the first of its protocols that the client offers', async () => {
@@ -468,6 +468,27 @@ describe('a WebSocketConnection', () => {
     start.close()
     expect(await counts.recv()).toBe(200)
     client.terminate()
+  })
+
+  it('hears the answer to its close though its inbox is full', async () => {
+    const start = chan<void>()
+    const ends = chan<unknown>(1)
+    const to = engine(
+      function* (socket) {
+        go(function* () {
+          yield* socket.ctx.done()
+          ends.trySend(socket.closing?.code)
+        })
+        yield* start.recv()
+      },
+      { inboxMessages: 1 },
+    )
+    const client = await dial(to)
+    client.send('a')
+    await vi.waitFor(() => expect(to.sockets[0]?.isPaused()).toBe(true))
+    start.close()
+    expect(await closed(client)).toEqual([1000, ''])
+    expect(await ends.recv()).toBe(1000)
   })
 
   it('can be waited for in a select', async () => {

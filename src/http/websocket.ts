@@ -6,6 +6,7 @@ import type { GoFunction } from '../runtime/origin.js'
 import { scheduler } from '../runtime/scheduler.js'
 import type { Handler } from './handler.js'
 import { HttpError } from './http-error.js'
+import { type OriginCheck, type Origins, originCheck } from './origins.js'
 import type { HttpRequest } from './request.js'
 import { type Detached, upgraded } from './upgrade.js'
 import { handshake, type Opening } from './vendor/ws.js'
@@ -34,11 +35,11 @@ export interface WebSocketOptions {
   /** Protocols that the handler speaks; of those that a client offers, the first of these is agreed on. */
   readonly protocols?: readonly string[]
   /**
-   * Which pages may connect, by their origin: `https://example.com`. Unless given, those of the same host only: a browser
-   * sends its cookies with a WebSocket that any page opens. Who sends no Origin is no browser, and is let in. `'any'` is for
+   * Which pages may connect, by their origin, as in `cors()`. Unless given, those of the same host only: a browser sends
+   * its cookies with a WebSocket that any page opens. Who sends no Origin is no browser, and is let in. `'*'` is for
    * what is public, or authenticated without cookies.
    */
-  readonly origins?: readonly string[] | 'any'
+  readonly origins?: Origins
   /** Whether messages are compressed if the client can: off, since it takes memory and time for each connection. */
   readonly compression?: boolean
 }
@@ -76,6 +77,7 @@ export function websocket<R extends HttpRequest = HttpRequest>(
 ): Handler<R> {
   const settings = settingsOf(options)
   const { protocols = [], origins, compression = false } = options
+  const isAllowed = origins === undefined ? isSameHost : originCheck(origins)
   const opener = handshake({
     maxPayload: settings.maxMessageBytes,
     perMessageDeflate: compression ? deflate : false,
@@ -84,7 +86,7 @@ export function websocket<R extends HttpRequest = HttpRequest>(
   let wheel: TimerWheel | undefined
   return (req) => {
     checkOpening(req)
-    checkOrigin(req, origins)
+    checkOrigin(req, isAllowed)
     const detached = req.upgrade()
     if (detached === undefined) throw upgradeRequired()
     opener.handleUpgrade(openingOf(req, detached), detached.socket, detached.head, (peer) => {
@@ -144,10 +146,9 @@ function upgradeRequired(): HttpError {
 }
 
 /** @throws HttpError 403 for a page that may not connect. */
-function checkOrigin(req: HttpRequest, origins: readonly string[] | 'any' | undefined): void {
+function checkOrigin(req: HttpRequest, isAllowed: OriginCheck): void {
   const origin = req.header('origin')
-  if (origin === undefined || origins === 'any') return
-  if (origins === undefined ? isSameHost(origin, req) : origins.includes(origin)) return
+  if (origin === undefined || isAllowed(origin, req)) return
   throw new HttpError(403, `pages of ${origin} may not connect`)
 }
 

@@ -132,7 +132,6 @@ export class ConnTimes<Out> implements Expiring {
     this.hasPonged = true
   }
 
-  /** @internal */
   expired(): void {
     const nowMs = this.wheel.on.clock.now()
     if (this.beatAtMs !== 0 && this.beatAtMs <= nowMs) this.beat()

@@ -3,7 +3,7 @@ import { withCancel } from '../context/cancel.js'
 import type { CancelContext, Context } from '../context/context.js'
 import { Canceled } from '../runtime/errors.js'
 import { launch } from '../runtime/go.js'
-import type { Goroutine, Joiner } from '../runtime/goroutine.js'
+import type { Goroutine } from '../runtime/goroutine.js'
 import type { Operation, Routine } from '../runtime/operation.js'
 import type { GoFunction } from '../runtime/origin.js'
 import { HANDLED, type Scheduler } from '../runtime/scheduler.js'
@@ -68,7 +68,7 @@ const TOLD = 3
  * It is over when the socket is closed, what came before is handed on, and no goroutine runs for it any more.
  */
 export class FramedConnection<In, Out>
-  implements Conn<In, Out>, Protocol, Member, Timed<Out>, InboxOwner<In>, Outlet<Out>, Joiner
+  implements Conn<In, Out>, Protocol, Member, Timed<Out>, InboxOwner<In>, Outlet<Out>
 {
   readonly connection: Connection
   readonly id: number

@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { emptied, failure, serving, turns } from '../../test/net/fixture.js'
+import { Authority } from '../../test/serving/certificates.js'
 import { RawClient } from '../../test/serving/raw-client.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
@@ -229,6 +231,48 @@ it('listens on a Unix socket, whose connections are named after it', async () =>
     yield* server
   })
   rmSync(folder, { recursive: true })
+})
+
+it('works over TLS alike: frames, back-pressure and the end', async () => {
+  const authority = new Authority()
+  const { key, cert } = authority.issue('localhost', 'DNS:localhost')
+  await run(function* () {
+    const server = listen(
+      function* (conn) {
+        let count = 0
+        for (let line = yield* conn.recv(); line !== undefined; line = yield* conn.recv()) {
+          yield* conn.send(line)
+          count++
+        }
+        yield* conn.send(`${count} lines`)
+      },
+      {
+        ...text,
+        port: 0,
+        host: '127.0.0.1',
+        createServer: (onSocket) => createTlsServer({ key, cert, allowHalfOpen: true }, onSocket),
+      },
+    )
+    const { port = 0 } = yield* server.listening()
+    const client = connectTls({
+      port,
+      host: '127.0.0.1',
+      ca: authority.ca,
+      servername: 'localhost',
+      allowHalfOpen: true,
+    })
+    const received: string[] = []
+    client.setEncoding('latin1').on('data', (part: string) => received.push(part))
+    client.end(`${'x'.repeat(999)}\n`.repeat(3000))
+    yield* wait(once(client, 'end'))
+    expect(received.join('')).toHaveLength(3_000_000 + '3000 lines\n'.length)
+    client.destroy()
+    yield* emptied(server)
+    expect(server.stats()).toMatchObject({ accepted: 1, bytesIn: 3_000_000 })
+    server.close()
+    yield* server
+  })
+  authority.remove()
 })
 
 describe("a user's own codec", () => {

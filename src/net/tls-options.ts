@@ -144,7 +144,8 @@ export function checkNames(what: string, given: object, known: readonly string[]
   if (typeof given !== 'object' || given === null)
     throw new TlsError(what, `needs an object of options, not ${String(given)}`)
   for (const name in given)
-    if (!known.includes(name)) throw new TlsError(`tls.${name}`, `is no option of ${what}: there are ${known.join(', ')}`)
+    if (!known.includes(name))
+      throw new TlsError(`tls.${name}`, `is no option of ${what}: there are ${known.join(', ')}`)
 }
 
 export function definedOnly<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {

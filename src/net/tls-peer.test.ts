@@ -5,7 +5,10 @@ describe('the names of a certificate', () => {
   it.each([
     ['', []],
     ['DNS:a.example', ['DNS:a.example']],
-    ['DNS:a.example, IP Address:10.0.0.1, URI:spiffe://x/y', ['DNS:a.example', 'IP Address:10.0.0.1', 'URI:spiffe://x/y']],
+    [
+      'DNS:a.example, IP Address:10.0.0.1, URI:spiffe://x/y',
+      ['DNS:a.example', 'IP Address:10.0.0.1', 'URI:spiffe://x/y'],
+    ],
     ['IP Address:2001:DB8:0:0:0:0:0:1', ['IP Address:2001:DB8:0:0:0:0:0:1']],
     ['URI:"http://a.example/, DNS:b.example"', ['URI:http://a.example/, DNS:b.example']],
     ['DNS:"a\\"b", DNS:c', ['DNS:a"b', 'DNS:c']],

@@ -111,7 +111,9 @@ async function settled(acceptor: TlsAcceptor, matches: (stats: TlsStats) => bool
 }
 
 function encrypted(key: string, passphrase: string): string {
-  return createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes256', passphrase }).toString()
+  return createPrivateKey(key)
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes256', passphrase })
+    .toString()
 }
 
 describe('an acceptor of TLS connections', () => {
@@ -129,8 +131,13 @@ describe('an acceptor of TLS connections', () => {
     const { port } = await accepting({ minVersion: 'TLSv1.2' })
     const socket = client(port, { maxVersion: 'TLSv1.2' })
     expect(await greeting(socket)).toBe('hello')
-    expect([socket.getProtocol(), socket.getCipher().name]).toEqual(['TLSv1.2', 'ECDHE-ECDSA-AES128-GCM-SHA256'])
-    expect(await greeting(client(port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }))).toBe('refused')
+    expect([socket.getProtocol(), socket.getCipher().name]).toEqual([
+      'TLSv1.2',
+      'ECDHE-ECDSA-AES128-GCM-SHA256',
+    ])
+    expect(await greeting(client(port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' }))).toBe(
+      'refused',
+    )
   })
 
   it.each([
@@ -209,9 +216,16 @@ describe('an acceptor of TLS connections', () => {
         const session = once(first, 'session').then(([data]) => data as Buffer)
         await greeting(first)
         const hasSession = minVersion === 'TLSv1.3' || sessionTickets
-        const again = client(port, hasSession ? { ...versions, session: await session } : { ...versions, session: first.getSession() })
+        const again = client(
+          port,
+          hasSession ? { ...versions, session: await session } : { ...versions, session: first.getSession() },
+        )
         await greeting(again)
-        expect([minVersion, sessionTickets, again.isSessionReused()]).toEqual([minVersion, sessionTickets, sessionTickets])
+        expect([minVersion, sessionTickets, again.isSessionReused()]).toEqual([
+          minVersion,
+          sessionTickets,
+          sessionTickets,
+        ])
       }
     }
   })
@@ -246,7 +260,10 @@ describe('certificates of clients', () => {
       ca: authority.ca,
       verifyPeer: (peer) => {
         asked.push(peer)
-        return peer.subjectAltNames.includes('URI:spiffe://example/worker') || new Error(`${String(peer.subject['CN'])} is nobody`)
+        return (
+          peer.subjectAltNames.includes('URI:spiffe://example/worker') ||
+          new Error(`${String(peer.subject['CN'])} is nobody`)
+        )
       },
     })
     expect(await greeting(client(port, shownBy(worker)))).toBe('hello')
@@ -257,7 +274,9 @@ describe('certificates of clients', () => {
       fingerprint256: expect.stringMatching(/^([0-9A-F]{2}:){31}[0-9A-F]{2}$/),
     })
     expect(asked[0]?.validTo.getTime()).toBeGreaterThan(Date.now())
-    expect(await greeting(client(port, shownBy(authority.issue('intruder', 'DNS:worker.example'))))).toBe('refused')
+    expect(await greeting(client(port, shownBy(authority.issue('intruder', 'DNS:worker.example'))))).toBe(
+      'refused',
+    )
     expect(acceptor.stats().lastFailure).toBe('verifyPeer: intruder is nobody')
   })
 
@@ -349,17 +368,26 @@ describe('rotation', () => {
   })
 
   it('trusts new authorities, and no session that began under the old ones', async () => {
-    const { acceptor, port } = await accepting({ clientCert: 'require', ca: authority.ca, sessionTickets: true })
+    const { acceptor, port } = await accepting({
+      clientCert: 'require',
+      ca: authority.ca,
+      sessionTickets: true,
+    })
     const first = client(port, { cert: worker.cert, key: worker.key })
     const session = once(first, 'session').then(([data]) => data as Buffer)
     expect(await greeting(first)).toBe('hello')
     acceptor.rotate({ cert: own.cert, key: own.key, ca: other.ca })
     expect(await greeting(client(port, { cert: stranger.cert, key: stranger.key }))).toBe('hello')
-    expect(await greeting(client(port, { cert: worker.cert, key: worker.key, session: await session }))).toBe('refused')
+    expect(await greeting(client(port, { cert: worker.cert, key: worker.key, session: await session }))).toBe(
+      'refused',
+    )
   })
 
   it('reads files again when they have changed, both of them', async () => {
-    const [certFile, keyFile] = ['live.crt', 'live.key'].map((name) => join(authority.folder, name)) as [string, string]
+    const [certFile, keyFile] = ['live.crt', 'live.key'].map((name) => join(authority.folder, name)) as [
+      string,
+      string,
+    ]
     const next = authority.issueFiles('from new files')
     copyFileSync(ownFiles.certFile, certFile)
     copyFileSync(ownFiles.keyFile, keyFile)
@@ -403,28 +431,108 @@ describe('what cannot be used', () => {
   const faults: [string, () => unknown, RegExp][] = [
     ['no certificate', () => ({ key: own.key }), /^tls\.cert is missing: give the PEM text/],
     ['no key', () => ({ cert: own.cert }), /^tls\.key is missing/],
-    ['a key of another certificate', () => ({ cert: own.cert, key: worker.key }), /^tls\.key does not belong to the certificate of tls\.cert \(O=Example, CN=localhost\)/],
-    ['the name of a file as PEM', () => ({ cert: ownFiles.certFile, key: own.key }), /^tls\.cert holds no PEM.*for the name of a file write tls\.certFile/],
-    ['a key for a certificate', () => ({ cert: own.key, key: own.key }), /^tls\.cert holds no PEM: a block that begins with -----BEGIN CERTIFICATE/],
-    ['a certificate for a key', () => ({ cert: own.cert, key: own.cert }), /^tls\.key holds no PEM: a block that begins with -----BEGIN PRIVATE KEY/],
+    [
+      'a key of another certificate',
+      () => ({ cert: own.cert, key: worker.key }),
+      /^tls\.key does not belong to the certificate of tls\.cert \(O=Example, CN=localhost\)/,
+    ],
+    [
+      'the name of a file as PEM',
+      () => ({ cert: ownFiles.certFile, key: own.key }),
+      /^tls\.cert holds no PEM.*for the name of a file write tls\.certFile/,
+    ],
+    [
+      'a key for a certificate',
+      () => ({ cert: own.key, key: own.key }),
+      /^tls\.cert holds no PEM: a block that begins with -----BEGIN CERTIFICATE/,
+    ],
+    [
+      'a certificate for a key',
+      () => ({ cert: own.cert, key: own.cert }),
+      /^tls\.key holds no PEM: a block that begins with -----BEGIN PRIVATE KEY/,
+    ],
     ['both PEM and a file', () => ({ ...own, ...ownFiles }), /^tls\.cert is given as PEM and as certFile/],
-    ['a file that is not there', () => ({ certFile: '/no/such.crt', key: own.key }), /^tls\.certFile cannot be read: \/no\/such\.crt does not exist/],
-    ['a damaged certificate', () => ({ cert: own.cert.replace(/[A-Za-z0-9]{20}/, 'AAAA'), key: own.key }), /^tls\.cert holds a certificate that is damaged, number 1/],
-    ['an encrypted key without its passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret') }), /^tls\.key is encrypted: give tls\.passphrase/],
-    ['a wrong passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'wrong' }), /^tls\.key cannot be read: tls\.passphrase is another one/],
-    ['a cert that is no text', () => ({ cert: 7, key: own.key }), /^tls\.cert has to be PEM, a string or a Uint8Array, not number/],
+    [
+      'a file that is not there',
+      () => ({ certFile: '/no/such.crt', key: own.key }),
+      /^tls\.certFile cannot be read: \/no\/such\.crt does not exist/,
+    ],
+    [
+      'a damaged certificate',
+      () => ({ cert: own.cert.replace(/[A-Za-z0-9]{20}/, 'AAAA'), key: own.key }),
+      /^tls\.cert holds a certificate that is damaged, number 1/,
+    ],
+    [
+      'an encrypted key without its passphrase',
+      () => ({ cert: own.cert, key: encrypted(own.key, 'secret') }),
+      /^tls\.key is encrypted: give tls\.passphrase/,
+    ],
+    [
+      'a wrong passphrase',
+      () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'wrong' }),
+      /^tls\.key cannot be read: tls\.passphrase is another one/,
+    ],
+    [
+      'a cert that is no text',
+      () => ({ cert: 7, key: own.key }),
+      /^tls\.cert has to be PEM, a string or a Uint8Array, not number/,
+    ],
     ['authorities that are none', () => ({ cert: own.cert, key: own.key, ca: 'x' }), /^tls\.ca holds no PEM/],
-    ['clients without authorities', () => ({ cert: own.cert, key: own.key, clientCert: 'require' }), /^tls\.ca is missing/],
-    ['a hook that is never asked', () => ({ cert: own.cert, key: own.key, verifyPeer: () => true }), /^tls\.verifyPeer would never be asked/],
-    ['a name twice', () => ({ cert: own.cert, key: own.key, sni: { 'a.example': own2(), 'A.EXAMPLE': own2() } }), /^tls\.sni\['A\.EXAMPLE'\] is there twice/],
-    ['a name that is none', () => ({ cert: own.cert, key: own.key, sni: { 'a.*.example': own2() } }), /^tls\.sni\['a\.\*\.example'\] is no name of a server/],
-    ['a name with a key of another', () => ({ cert: own.cert, key: own.key, sni: { 'a.example': { cert: own.cert, key: worker.key } } }), /^tls\.sni\['a\.example'\]\.key does not belong/],
-    ['an old version', () => ({ cert: own.cert, key: own.key, minVersion: 'TLSv1.1' }), /^tls\.minVersion is 'TLSv1\.3' or 'TLSv1\.2', not TLSv1\.1/],
-    ['a protocol that nobody speaks', () => ({ cert: own.cert, key: own.key, alpn: ['h3'] }), /^tls\.alpn is a list/],
-    ['a misspelt option', () => ({ cert: own.cert, key: own.key, clientCerts: 'require' }), /^tls\.clientCerts is no option of tls/],
-    ['an endless handshake', () => ({ cert: own.cert, key: own.key, handshakeTimeoutMs: Infinity }), /^tls\.handshakeTimeoutMs is a number/],
-    ['ticket keys without tickets', () => ({ cert: own.cert, key: own.key, ticketKeys: randomBytes(48) }), /^tls\.ticketKeys is of no use/],
-    ['short ticket keys', () => ({ cert: own.cert, key: own.key, sessionTickets: true, ticketKeys: randomBytes(32) }), /^tls\.ticketKeys has to be 48 random bytes/],
+    [
+      'clients without authorities',
+      () => ({ cert: own.cert, key: own.key, clientCert: 'require' }),
+      /^tls\.ca is missing/,
+    ],
+    [
+      'a hook that is never asked',
+      () => ({ cert: own.cert, key: own.key, verifyPeer: () => true }),
+      /^tls\.verifyPeer would never be asked/,
+    ],
+    [
+      'a name twice',
+      () => ({ cert: own.cert, key: own.key, sni: { 'a.example': own2(), 'A.EXAMPLE': own2() } }),
+      /^tls\.sni\['A\.EXAMPLE'\] is there twice/,
+    ],
+    [
+      'a name that is none',
+      () => ({ cert: own.cert, key: own.key, sni: { 'a.*.example': own2() } }),
+      /^tls\.sni\['a\.\*\.example'\] is no name of a server/,
+    ],
+    [
+      'a name with a key of another',
+      () => ({ cert: own.cert, key: own.key, sni: { 'a.example': { cert: own.cert, key: worker.key } } }),
+      /^tls\.sni\['a\.example'\]\.key does not belong/,
+    ],
+    [
+      'an old version',
+      () => ({ cert: own.cert, key: own.key, minVersion: 'TLSv1.1' }),
+      /^tls\.minVersion is 'TLSv1\.3' or 'TLSv1\.2', not TLSv1\.1/,
+    ],
+    [
+      'a protocol that nobody speaks',
+      () => ({ cert: own.cert, key: own.key, alpn: ['h3'] }),
+      /^tls\.alpn is a list/,
+    ],
+    [
+      'a misspelt option',
+      () => ({ cert: own.cert, key: own.key, clientCerts: 'require' }),
+      /^tls\.clientCerts is no option of tls/,
+    ],
+    [
+      'an endless handshake',
+      () => ({ cert: own.cert, key: own.key, handshakeTimeoutMs: Infinity }),
+      /^tls\.handshakeTimeoutMs is a number/,
+    ],
+    [
+      'ticket keys without tickets',
+      () => ({ cert: own.cert, key: own.key, ticketKeys: randomBytes(48) }),
+      /^tls\.ticketKeys is of no use/,
+    ],
+    [
+      'short ticket keys',
+      () => ({ cert: own.cert, key: own.key, sessionTickets: true, ticketKeys: randomBytes(32) }),
+      /^tls\.ticketKeys has to be 48 random bytes/,
+    ],
     ['nothing', () => undefined, /^tls needs an object of options/],
   ]
   const own2 = () => ({ cert: own.cert, key: own.key })
@@ -437,10 +545,24 @@ describe('what cannot be used', () => {
   })
 
   it.each([
-    ['an encrypted key with its passphrase', () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'secret' })],
+    [
+      'an encrypted key with its passphrase',
+      () => ({ cert: own.cert, key: encrypted(own.key, 'secret'), passphrase: 'secret' }),
+    ],
     ['bytes', () => ({ cert: Buffer.from(own.cert), key: new Uint8Array(Buffer.from(own.key)) })],
-    ['files as URLs', () => ({ certFile: new URL(`file://${ownFiles.certFile}`), keyFile: ownFiles.keyFile })],
-    ['several authorities', () => ({ cert: own.cert, key: own.key, ca: [authority.ca, Buffer.from(other.ca)], clientCert: 'request' as const })],
+    [
+      'files as URLs',
+      () => ({ certFile: new URL(`file://${ownFiles.certFile}`), keyFile: ownFiles.keyFile }),
+    ],
+    [
+      'several authorities',
+      () => ({
+        cert: own.cert,
+        key: own.key,
+        ca: [authority.ca, Buffer.from(other.ca)],
+        clientCert: 'request' as const,
+      }),
+    ],
   ])('%s can', async (_what, options) => {
     const { port } = await accepting(options())
     expect(await shown(port, 'localhost')).toBe('localhost')

@@ -21,6 +21,7 @@ import {
   messageOf,
   type Pair,
   pairOf,
+  type SniCallback,
 } from './tls-material.js'
 import { ServerNames } from './tls-names.js'
 import {
@@ -261,10 +262,7 @@ export class TlsAcceptor {
     )
   }
 
-  private async ask(
-    sni: Extract<Material['sni'], Function>,
-    name: string,
-  ): Promise<SecureContext | undefined> {
+  private async ask(sni: SniCallback, name: string): Promise<SecureContext | undefined> {
     const given = await sni(name)
     if (given === undefined) return undefined
     let context = this.made.get(given)
@@ -316,7 +314,10 @@ export class TlsAcceptor {
       minVersion,
       ciphers,
       // Sessions are not resumed where other authorities are trusted than when they began.
-      sessionIdContext: createHash('sha256').update(ca ?? '').digest('hex').slice(0, 32),
+      sessionIdContext: createHash('sha256')
+        .update(ca ?? '')
+        .digest('hex')
+        .slice(0, 32),
       secureOptions: sessionTickets ? 0 : constants.SSL_OP_NO_TICKET,
       ...(this.ticketKeys !== undefined && { ticketKeys: Buffer.from(this.ticketKeys) }),
     }

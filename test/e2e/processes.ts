@@ -104,12 +104,13 @@ export interface StartOptions {
   readonly input?: string | Buffer
   /** Whether it leads a group of processes, all of which are ended with it. */
   readonly leads?: boolean
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts a tool. */
 export function start(command: string, args: readonly string[], options: StartOptions = {}): Running {
   const { input, leads = false, stdio = [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] } = options
-  const env = { ...process.env }
+  const env = { ...process.env, ...options.env }
   for (const ours of ['NODE_ENV', 'VITEST', 'SLUICE_DEBUG', 'NODE_OPTIONS']) delete env[ours]
   const child = spawn(command, args, { cwd: root, env, stdio, detached: leads })
   if (input !== undefined) child.stdin?.end(input)

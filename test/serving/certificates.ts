@@ -26,7 +26,18 @@ export class Authority {
   constructor(name = 'Test authority') {
     this.keyFile = this.newKey('ca')
     this.caFile = join(this.folder, 'ca.crt')
-    this.openssl('req', '-x509', '-key', this.keyFile, '-out', this.caFile, '-subj', `/CN=${name}`, '-days', '2')
+    this.openssl(
+      'req',
+      '-x509',
+      '-key',
+      this.keyFile,
+      '-out',
+      this.caFile,
+      '-subj',
+      `/CN=${name}`,
+      '-days',
+      '2',
+    )
     this.ca = readFileSync(this.caFile, 'utf8')
   }
 
@@ -44,7 +55,19 @@ export class Authority {
     writeFileSync(extensions, names.length === 0 ? '' : `subjectAltName=${names.join(',')}\n`)
     this.openssl('req', '-new', '-key', keyFile, '-out', request, '-subj', `/O=Example/CN=${name}`)
     const signer = ['-CA', this.caFile, '-CAkey', this.keyFile, '-CAcreateserial']
-    this.openssl('x509', '-req', '-in', request, '-out', certFile, ...signer, '-days', '2', '-extfile', extensions)
+    this.openssl(
+      'x509',
+      '-req',
+      '-in',
+      request,
+      '-out',
+      certFile,
+      ...signer,
+      '-days',
+      '2',
+      '-extfile',
+      extensions,
+    )
     return { certFile, keyFile }
   }
 

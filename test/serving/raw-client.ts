@@ -31,6 +31,11 @@ export class RawClient {
     return this
   }
 
+  /** Over a connection that is there: of TLS, say. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket)
+  }
+
   /** All that has come so far. */
   get received(): string {
     return this.text
@@ -39,8 +44,7 @@ export class RawClient {
   /** What has come, once `pattern` is in it, and forgets it. Fails if the connection closes before. */
   async until(pattern: RegExp | string): Promise<string> {
     for (;;) {
-      const found =
-        typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)
+      const found = typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)
       if (found) return this.take()
       if (this.isClosed) throw new Error(`closed before ${pattern}: ${JSON.stringify(this.text)}`)
       await this.change()

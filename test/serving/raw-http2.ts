@@ -24,7 +24,12 @@ export interface Frame {
   readonly payload: Buffer
 }
 
-export function frame(type: Type, flag: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: Type,
+  flag: number,
+  stream: number,
+  payload: Uint8Array = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(9)
   head.writeUIntBE(payload.length, 0, 3)
   head[3] = types[type]
@@ -99,8 +104,20 @@ export class RawHttp2 {
   }
 
   /** Connects, and has sent the preface and its settings. */
-  static async connect(port: number, ca: string, options: ConnectionOptions = {}, first = settings()): Promise<RawHttp2> {
-    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca, ALPNProtocols: ['h2'], ...options })
+  static async connect(
+    port: number,
+    ca: string,
+    options: ConnectionOptions = {},
+    first = settings(),
+  ): Promise<RawHttp2> {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      ca,
+      ALPNProtocols: ['h2'],
+      ...options,
+    })
     const client = new RawHttp2(socket)
     await once(socket, 'secureConnect')
     client.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), first)
