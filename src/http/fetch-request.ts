@@ -9,7 +9,7 @@ import { platform, standIn } from './fetch-platform.js'
 import { HttpError } from './http-error.js'
 import { problemOf } from './problem.js'
 import type { HttpRequest } from './request.js'
-import { ShutdownError } from './shutdown-error.js'
+import { ServerClosed } from '../net/server-closed.js'
 
 /**
  * Fetch's `Request` over a request of the server: url, method, headers and the whole body come from there when they are
@@ -214,7 +214,7 @@ class SignalFollower extends Dependent {
       this.req.response === undefined ||
       err instanceof DeadlineExceeded ||
       cause instanceof ClientGone ||
-      cause instanceof ShutdownError
+      cause instanceof ServerClosed
     if (isEarly) this.controller.abort(err)
   }
 }

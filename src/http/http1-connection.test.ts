@@ -667,6 +667,6 @@ describe('a shutdown', () => {
     server.shutdown(50)
     await server
     expect(await client.closed()).toBe('')
-    expect(String(await causes.recv())).toContain('grace period')
+    expect(String(await causes.recv())).toContain('the server shuts down')
   })
 })

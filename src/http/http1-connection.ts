@@ -17,7 +17,7 @@ import { COMPLETE, INCOMPLETE, type RequestParser } from './request-parser.js'
 import type { HttpResponse } from './response.js'
 import { type Asked, writeResponse } from './response-writer.js'
 import type { Service } from './service.js'
-import { ShutdownError } from './shutdown-error.js'
+import { ServerClosed } from '../net/server-closed.js'
 import type { Detached } from './upgrade.js'
 
 /** A body that waits to be read holds up to so many bytes here; then the client has to wait. */
@@ -421,7 +421,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   /** The server has no more time: contexts end, and the connection with them. */
   cut(): void {
-    const reason = new ShutdownError('the server shuts down, and its grace period is over')
+    const reason = new ServerClosed()
     for (const req of this.line) req.finish(reason)
     this.connection.destroy()
   }

@@ -705,7 +705,7 @@ describe('the end of a connection', () => {
     const answer = get(client, '/')
     await until(server, ({ requests }) => requests === 1)
     server.shutdown(20)
-    expect(await ended.recv()).toMatch(/ShutdownError/)
+    expect(await ended.recv()).toMatch(/ServerClosed/)
     expect((await answer).status).toBe(0)
     await server
   })

@@ -14,7 +14,7 @@ import { FloodGuard, type Rate } from './http2-guard.js'
 import { type Http2Head, readHead } from './http2-head.js'
 import type { Limits } from './limits.js'
 import type { Service } from './service.js'
-import { ShutdownError } from './shutdown-error.js'
+import { ServerClosed } from '../net/server-closed.js'
 
 /**
  * What a client may do, but not all the time. A browser that leaves a page resets what it has not got, a hundred streams
@@ -123,7 +123,7 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
 
   /** The server has no more time: contexts end, and the connection with them. */
   cut(): void {
-    const reason = new ShutdownError('the server shuts down, and its grace period is over')
+    const reason = new ServerClosed()
     for (const exchange of this.streams) exchange.cut(reason)
     this.session.destroy()
     this.socket.destroy()

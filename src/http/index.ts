@@ -42,7 +42,7 @@ export { type ServeAllOptions, serve } from './serve.js'
 export type { ServeOptions, ServerStats } from './serve-options.js'
 export type { Server, Served } from './server.js'
 export { type HealthOptions, health } from './health.js'
-export { ShutdownError } from './shutdown-error.js'
+export { ServerClosed } from '../net/server-closed.js'
 export { type FetchApp, type FetchEnv, type FetchFunction, type FetchOptions, fetchHandler } from './fetch.js'
 export {
   type FieldPart,

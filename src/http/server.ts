@@ -22,7 +22,7 @@ import { defaultLimits, defaultTimeouts, withDefaults } from './limits.js'
 import type { HttpRequest } from './request.js'
 import { routeOf } from './route.js'
 import { type App, Service } from './service.js'
-import { ShutdownError } from './shutdown-error.js'
+import { ServerClosed } from '../net/server-closed.js'
 import {
   checkedMs,
   checkNames,
@@ -116,7 +116,7 @@ export class Server implements PromiseLike<void> {
    */
   shutdown(graceMs: number = this.graceMs): void {
     this.graceMs = checkedMs('graceMs', graceMs)
-    this.stopping.cancel(new ShutdownError('shutdown() was called'))
+    this.stopping.cancel(new ServerClosed())
   }
 
   /** Ends all at once. */
@@ -193,7 +193,7 @@ export class Server implements PromiseLike<void> {
     this.threads?.stop()
     yield* this.manager.shutdown(this.graceMs)
     if (this.threads !== undefined) yield* this.threads.ended()
-    this.working.cancel(new ShutdownError('the server has shut down'))
+    this.working.cancel(new ServerClosed())
   }
 
   private acceptorOf({ tls, onError = reportError }: ServeOptions): TlsAcceptor | undefined {

@@ -67,12 +67,3 @@ export class ConnectionTimeout extends SluiceError {
     return true
   }
 }
-
-/** The server shuts down: the cause of the end of its contexts and of what it cuts off. Source: Go's `http.ErrServerClosed`. */
-export class ServerClosed extends SluiceError {
-  readonly code = 'ERR_SLUICE_SERVER_CLOSED'
-
-  constructor(address: string) {
-    super(`the server at ${address} shuts down`)
-  }
-}

@@ -7,7 +7,6 @@ export {
   ConnectionClosed,
   type ConnectionLimit,
   ConnectionTimeout,
-  ServerClosed,
 } from './conn.js'
 export type { Heartbeat } from './conn-times.js'
 export type { ConnectionAlarm, ConnectionLimits, ConnectionStats } from './connection-manager.js'
@@ -19,3 +18,4 @@ export { type LinesOptions, lines } from './lines.js'
 export { type ConnHandler, listen } from './listen.js'
 export { type Address, type Endpoint, ListenError, type ServerFactory } from './listener.js'
 export type { NetOptions, NetServer } from './net-server.js'
+export { ServerClosed } from './server-closed.js'

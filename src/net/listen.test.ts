@@ -18,7 +18,8 @@ import { sleep } from '../runtime/sleep.js'
 import { run } from '../main.js'
 import { leakCheck } from '../testing/leak-check.js'
 import { type Codec, FrameError } from './codec.js'
-import { type Conn, ConnectionClosed, ServerClosed } from './conn.js'
+import { type Conn, ConnectionClosed } from './conn.js'
+import { ServerClosed } from './server-closed.js'
 import { lengthPrefixed } from './length-prefixed.js'
 import { lines } from './lines.js'
 import { type ConnHandler, listen } from './listen.js'
@@ -254,13 +255,8 @@ it('works over TLS alike: frames, back-pressure and the end', async () => {
       },
     )
     const { port = 0 } = yield* server.listening()
-    const client = connectTls({
-      port,
-      host: '127.0.0.1',
-      ca: authority.ca,
-      servername: 'localhost',
-      allowHalfOpen: true,
-    })
+    const place = { port, host: '127.0.0.1', servername: 'localhost', allowHalfOpen: true }
+    const client = connectTls({ ...place, ca: authority.ca })
     const received: string[] = []
     client.setEncoding('latin1').on('data', (part: string) => received.push(part))
     client.end(`${'x'.repeat(999)}\n`.repeat(3000))

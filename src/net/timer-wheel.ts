@@ -8,7 +8,7 @@ export interface Expiring extends Linked {
   dueTick: number
   /** @internal Place of the list it is in; -1 outside. */
   wheelSlot: number
-  /** Its time is over. Called once for each `set`. */
+  /** @internal Its time is over. Called once for each `set`. */
   expired(): void
 }
 

@@ -99,10 +99,6 @@ describe('a restart of two processes on one socket, one after the other', () => 
 
     expect(crowd.flatMap(({ failures }) => failures)).toEqual([])
     const answers = crowd.reduce((sum, each) => sum + each.answers, 0)
-    console.log(
-      answers,
-      crowd.reduce((sum, each) => sum + each.connections, 0),
-    )
     expect(answers).toBeGreaterThan(1000)
     // Each round has taken from every client the connection that it had.
     expect(crowd.every(({ connections }) => connections > rounds)).toBe(true)
@@ -198,7 +194,6 @@ describe('a server that shuts down', () => {
     expect(code).toBe(1001)
     expect(await events.closed()).toMatch(/\r\n0\r\n\r\n$/)
     expect(await process.ended).toMatchObject({ code: 0, stderr: '' })
-    console.log(performance.now() - startMs)
     expect(performance.now() - startMs).toBeLessThan(3000)
   })
 

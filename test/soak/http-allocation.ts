@@ -20,12 +20,28 @@ const cases = [
   { name: 'goroutine, JSON body, JSON', path: '/orders', more: order },
 ]
 
-/** What a number of requests has allocated. */
+/** What a number of requests has allocated: measured again where something was collected all the same. */
 async function measured(url: string, path: string, more: readonly string[]) {
+  for (let tries = 1; ; tries++) {
+    const found = await measuredOnce(url, path, more)
+    if (found.collections === 0 || tries === 4) return found
+  }
+}
+
+async function measuredOnce(url: string, path: string, more: readonly string[]) {
   const usage = async (collect: boolean) =>
     (await (await fetch(`${url}/usage?collect=${Number(collect)}`)).json()) as Usage
   const send = async () =>
-    await run(process.execPath, ['dist/cli/main.js', 'bench', url + path, '-n', `${requests}`, '-c', '16', ...more])
+    await run(process.execPath, [
+      'dist/cli/main.js',
+      'bench',
+      url + path,
+      '-n',
+      `${requests}`,
+      '-c',
+      '16',
+      ...more,
+    ])
   await send() // compiled, and pools filled
   const before = await usage(true)
   await send()
@@ -69,9 +85,7 @@ async function measure(withPools: boolean): Promise<void> {
 
 try {
   const names = ['heap B', 'buffers B', 'pool hits', 'misses', 'GCs']
-  console.log(
-    ['handler'.padEnd(46), 'pipeline', ...names.map((name) => name.padStart(10))].join(''),
-  )
+  console.log(['handler'.padEnd(46), 'pipeline', ...names.map((name) => name.padStart(10))].join(''))
   await measure(true)
   await measure(false)
 } finally {

@@ -101,7 +101,9 @@ async function soak(): Promise<boolean> {
   print(rows[0] as Row)
   const perConnection = (of: 'heapUsed' | 'rss') =>
     (((rows[0] as Row)[of] - before[of]) / Math.max(1, idle)).toFixed(0)
-  console.log(`an idle connection: ${perConnection('heapUsed')} bytes of heap, ${perConnection('rss')} of rss`)
+  console.log(
+    `an idle connection: ${perConnection('heapUsed')} bytes of heap, ${perConnection('rss')} of rss`,
+  )
 
   for (let step = 1; step <= steps; step++) {
     await load(url, requests / steps)
@@ -117,7 +119,9 @@ async function soak(): Promise<boolean> {
   const judged = rows.slice(Math.ceil(rows.length * warmUp))
   const grown = { heapUsed: growth(judged, 'heapUsed'), rss: growth(judged, 'rss') }
   const left = after.heapUsed - before.heapUsed
-  console.log(`growth over the last ${judged.length} samples: heap ${mib(grown.heapUsed)} MiB, rss ${mib(grown.rss)} MiB`)
+  console.log(
+    `growth over the last ${judged.length} samples: heap ${mib(grown.heapUsed)} MiB, rss ${mib(grown.rss)} MiB`,
+  )
   console.log(`heap once the idle connections are gone: ${mib(left)} MiB more than before them`)
   const isSteady =
     grown.heapUsed < mostGrowthBytes.heapUsed && grown.rss < mostGrowthBytes.rss && left < 4 * 1024 * 1024
