@@ -272,6 +272,24 @@ describe('a request body', () => {
     expect(await client.closed()).toMatch(/^HTTP\/1\.1 400 .*Connection: close\r\n/s)
   })
 
+  it('is asked for with 100 only when the requests before it have been answered', async () => {
+    const { client } = await serving({
+      '/slow': function* () {
+        yield* sleep(20)
+        return text('slow')
+      },
+      '/echo': echo,
+    })
+    client.send(
+      `${get('/slow')}GET /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n`,
+    )
+    expect(await client.until('HTTP/1.1 100 Continue\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n.*slowHTTP\/1\.1 100 Continue\r\n\r\n$/s,
+    )
+    client.send('abc')
+    expect(await client.responses(1)).toMatchObject([{ status: 200, body: 'abc' }])
+  })
+
   it('is asked for with 100 when a handler reads it, and only then', async () => {
     const { client, port } = await serving({ '/': echo, '/no': () => empty(403) })
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n')

@@ -154,7 +154,8 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       if (!parser.hasBegun) this.headMs = this.lastMs
       const parsed = parser.parse(bytes, at)
       if (parsed === COMPLETE) {
-        if (!this.line.isEmpty && !isSafe(parser.method)) {
+        // 100 Continue would be taken for the answer to the request before.
+        if (!this.line.isEmpty && (!isSafe(parser.method) || parser.expectsContinue)) {
           parser.reset()
           this.hold(bytes, at)
           break

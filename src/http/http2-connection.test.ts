@@ -8,7 +8,7 @@ import {
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Authority, type Issued } from '../../test/serving/certificates.js'
-import { encodeFields, flags, frame, RawHttp2, reset } from '../../test/serving/raw-http2.js'
+import { encodeFields, flags, frame, RawHttp2, request, reset } from '../../test/serving/raw-http2.js'
 import { chan } from '../runtime/chan.js'
 import { go } from '../runtime/go.js'
 import { sleep } from '../runtime/sleep.js'
@@ -724,6 +724,20 @@ describe('the end of a connection', () => {
     const goaway = once(second, 'goaway')
     expect((await goaway).slice(0, 2)).toEqual([0, 0])
     expect(server.stats().connections.refused).toBe(1)
+  })
+
+  it('lets a client in that had to wait for a place, and has sent its preface meanwhile', async () => {
+    const { client, port, server } = await serving(
+      { '/': hello },
+      { connections: { maxConnections: 1, whenFull: 'queue' } },
+    )
+    await get(client, '/')
+    const raw = (await RawHttp2.connect(port, authority.ca)).send(request(1))
+    await until(server, ({ connections }) => connections.queued === 1)
+    await go(pause, 20) // for what it has sent
+    client.close()
+    expect(await raw.answered(1)).toBe(true)
+    raw.close()
   })
 
   it('leaves nothing behind', async () => {

@@ -74,6 +74,7 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
     this.settings = new FloodGuard(rates.settings, this.lastMs)
     // A client that has sent all of its requests and half closes is none in HTTP/2: it has left.
     socket.allowHalfOpen = false
+    socket.pause() // one that has waited for its place flows already, and what it has sent must not be lost
     socket.on('close', () => this.inTurn(() => this.closed()))
     this.session = sessionOver(socket, service.limits)
     this.session.setLocalWindowSize(windowBytes)

@@ -260,12 +260,15 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
 
   private closed(): void {
     this.isGone = true
-    const gone = new ClientGone()
+    this.rest = undefined
+    if (!this.isWritten) this.lose(new ClientGone()) // an error costs more than the rest of a request
+    this.house.left(this, !this.isWritten)
+  }
+
+  private lose(gone: ClientGone): void {
     this.body?.fail(gone)
     this.sender?.abort(gone)
-    this.rest = undefined
     this.req?.finish(gone)
-    this.house.left(this, !this.isWritten)
   }
 
   /** Events of streams come one by one; what they wake runs in the same turn. */

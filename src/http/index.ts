@@ -43,6 +43,11 @@ export type { ServeOptions, ServerStats } from './serve-options.js'
 export type { Server, Served } from './server.js'
 export { type HealthOptions, health } from './health.js'
 export { ServerClosed } from '../net/server-closed.js'
+export type { TlsStats } from '../net/tls.js'
+export { TlsError } from '../net/tls-error.js'
+export type { CertificateOptions, Certificates, Pem, SniCallback } from '../net/tls-material.js'
+export type { TlsOptions } from '../net/tls-options.js'
+export type { DistinguishedName, PeerCertificate } from '../net/tls-peer.js'
 export { type FetchApp, type FetchEnv, type FetchFunction, type FetchOptions, fetchHandler } from './fetch.js'
 export {
   type FieldPart,

@@ -8,12 +8,16 @@ export type WebSocketMessage = string | Uint8Array
 /** What waits have to do with a connection. */
 export interface Ends {
   readonly isOpen: boolean
-  /** A message may be sent at once, and none that waits is overtaken. */
+  /** @internal A message may be sent at once, and none that waits is overtaken. */
   readonly hasRoom: boolean
+  /** @internal */
   readonly closed: WebSocketClosed
   tryRecv(): IteratorResult<WebSocketMessage, undefined> | undefined
+  /** @internal */
   transmit(message: WebSocketMessage): void
+  /** @internal */
   enter(waiting: Receive | Send): void
+  /** @internal */
   leave(waiting: Receive | Send): void
 }
 

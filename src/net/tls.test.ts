@@ -144,6 +144,7 @@ describe('an acceptor of TLS connections', () => {
     [['h2', 'http/1.1'], 'h2'],
     [['http/1.1'], 'http/1.1'],
     [['http/1.1', 'h2'], 'h2'],
+    [['http/1.0'], 'http/1.0'],
   ])('agrees with a client that offers %j on %s', async (offered, agreed) => {
     const { port } = await accepting()
     const socket = client(port, { ALPNProtocols: offered })

@@ -111,7 +111,8 @@ export class TlsAcceptor {
       // With 'request' it is looked at later: a client that shows none is let in.
       rejectUnauthorized: clientCert === 'require',
       handshakeTimeout: handshakeTimeoutMs,
-      ALPNProtocols: [...alpn],
+      // Whoever speaks 1.1 answers 1.0 as well, and there are clients that offer nothing else.
+      ALPNProtocols: alpn.includes('http/1.1') ? [...alpn, 'http/1.0'] : [...alpn],
       SNICallback: (name, done) => this.select(name, done),
     })
     this.server.on('secureConnection', (socket) => this.secured(socket))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { blocksOf, moduleOf } from '../docs/blocks.js'
 import { parallelChecks } from './parallel.js'
+import { servingChecks } from './serving.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -25,6 +26,7 @@ const checks: Record<string, () => void> = {
   'uncompiled, it runs under tsx': () => runs([process.execPath, '--import', 'tsx', 'index.ts']),
   'the command starts': commandStarts,
   ...parallelChecks({ folder: project, manifest, run }),
+  ...servingChecks({ folder: project, run }),
 }
 
 let failed = 0

@@ -5,8 +5,20 @@
  */
 import { createHash } from 'node:crypto'
 import { go, main, sleep } from 'sluice'
-import { bytes, empty, events, file, files, health, json, router, serve, stream, text } from 'sluice/http'
-import { websocket } from '../../../src/http/websocket.js'
+import {
+  bytes,
+  empty,
+  events,
+  file,
+  files,
+  health,
+  json,
+  router,
+  serve,
+  stream,
+  text,
+  websocket,
+} from 'sluice/http'
 
 const { folder = '.', isBare = false, ...options } = JSON.parse(process.argv[2] ?? '{}')
 /** What handlers have failed with. */
@@ -75,12 +87,9 @@ app.get('/events', (req) =>
 )
 app.get(
   '/ws',
-  websocket(
-    async (socket) => {
-      for await (const message of socket) await socket.send(message)
-    },
-    { origins: 'any' },
-  ),
+  websocket(async (socket) => {
+    for await (const message of socket) await socket.send(message)
+  }),
 )
 
 /** Says what it has received, and is remembered at once: also a request whose body never comes. */

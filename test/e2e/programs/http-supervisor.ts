@@ -25,7 +25,7 @@ async function end(child: ChildProcess): Promise<void> {
   console.log(`ended with ${code ?? signal}`)
 }
 
-let children = await Promise.all([start(), start()])
+let children: readonly ChildProcess[] = await Promise.all([start(), start()])
 let round: Promise<void> = Promise.resolve()
 console.log('ready')
 
