@@ -198,6 +198,23 @@ describe('an HTTP/1.1 connection', () => {
     expect(all.match(/hello/g)).toHaveLength(1)
   })
 
+  it('says nothing of the length for HEAD where the handler has no body, which GET may have', async () => {
+    const { client } = await serving({ '/': () => new HttpResponse(200) })
+    client.send('HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    expect(await client.closed()).not.toContain('Content-Length')
+  })
+
+  it('says with 426 which protocol it wants, and keeps Upgrade to itself otherwise', async () => {
+    const { client } = await serving({
+      '/426': () => empty(426, { Upgrade: 'websocket' }),
+      '/200': () => empty(200, { Upgrade: 'websocket' }),
+    })
+    client.send(get('/426') + get('/200'))
+    const [first, second] = await client.responses(2)
+    expect(first?.head).toContain('Upgrade: websocket')
+    expect(second?.head).not.toContain('Upgrade')
+  })
+
   it('reads a target with a host as the path in it, and the host as the Host', async () => {
     const { client } = await serving({ '/': (req) => text(`${req.target} of ${req.host} at ${req.url}`) })
     client.send('GET http://b HTTP/1.1\r\nHost: a\r\n\r\nGET http://b:81?c=d HTTP/1.1\r\nHost: a\r\n\r\n')

@@ -21,14 +21,14 @@ export function originCheck(origins: Origins): OriginCheck {
 }
 
 function checkOrigin(origin: string): string {
-  if (origin === '*') throw new ArgumentError("cors(): '*' stands for all origins, alone and not in a list")
+  if (origin === '*') throw new ArgumentError("origins: '*' stands for all origins, alone and not in a list")
   if (origin === 'null')
     throw new ArgumentError(
-      "cors(): 'null' is the origin of every sandboxed page, so anybody's: it cannot be allowed",
+      "origins: 'null' is the origin of every sandboxed page, so anybody's: it cannot be allowed",
     )
   if (!isOrigin(origin)) {
     throw new ArgumentError(
-      `cors(): ${JSON.stringify(origin)} is not an origin as browsers send it: scheme, host and port, such as 'https://example.com'; for several use a RegExp`,
+      `origins: ${JSON.stringify(origin)} is not an origin as browsers send it: scheme, host and port, such as 'https://example.com'; for several use a RegExp`,
     )
   }
   return origin
@@ -44,7 +44,7 @@ function checkPattern(pattern: RegExp): RegExp {
   const { source, flags } = pattern
   if (!source.startsWith('^') || !source.endsWith('$') || source.endsWith('\\$') || hasOpenChoice(source)) {
     throw new ArgumentError(
-      `cors(): ${pattern} matches parts of an origin: let it begin with ^ and end with $, and put choices in a group`,
+      `origins: ${pattern} matches parts of an origin: let it begin with ^ and end with $, and put choices in a group`,
     )
   }
   return new RegExp(source, flags.replace(/[gy]/g, '')) // these remember where the last match ended

@@ -18,6 +18,10 @@ const lengthLines = Array.from({ length: 1024 }, (_, length) => `Content-Length:
 /** Fields that the server writes itself. */
 const own = ['Connection', 'Keep-Alive', 'Transfer-Encoding', 'Upgrade'] as const
 
+/** A body up to so many bytes is written at once. */
+const mostAtOnceBytes = 256 * 1024
+const pieceBytes = 64 * 1024
+
 /**
  * Writes a response in HTTP/1.1: all of it, or its head, when the body is one that is still to be produced, whose sender
  * is returned. `req.keepAlive` says whether the connection stays open, and is set to what the response makes of it.
@@ -34,6 +38,7 @@ export function writeResponse(
     response.fields === undefined &&
     contentType !== undefined &&
     typeof body === 'string' &&
+    body.length <= mostAtOnceBytes &&
     req.keepAlive &&
     req.minorVersion === 1 &&
     req.method !== 'HEAD'
@@ -58,7 +63,8 @@ function writeAny(
   const { status, headers } = response
   const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
   if (hasOption(headers, 'close')) req.keepAlive = false
-  for (const name of own) headers.delete(name)
+  // A 426 has to say which protocol it means. Source: RFC 9110, 15.5.22.
+  for (const name of own) if (name !== 'Upgrade' || status !== 426) headers.delete(name)
   const isBodiless = status === 204 || status === 304
   const isFixed = body === undefined || body instanceof Uint8Array
   const declared = isFixed ? undefined : declaredLength(headers)
@@ -68,7 +74,11 @@ function writeAny(
 
   let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers.has('date') ? '' : date.line}`
   if (status === 204) headers.delete('content-length')
-  else if (isFixed && !isBodiless && !(req.method === 'HEAD' && headers.has('content-length'))) {
+  else if (
+    isFixed &&
+    !isBodiless &&
+    !(req.method === 'HEAD' && (body === undefined || headers.has('content-length')))
+  ) {
     headers.delete('content-length')
     lines += `Content-Length: ${body?.length ?? 0}\r\n`
   } else if (isChunked) lines += 'Transfer-Encoding: chunked\r\n'
@@ -77,11 +87,20 @@ function writeAny(
   out.write(`${lines}${headers.lines}\r\n`)
 
   if (isBodiless || req.method === 'HEAD' || body === undefined) return undefined
-  if (isFixed) {
-    out.writeBytes(body)
-    return undefined
+  if (!isFixed) return new BodySender(out, body as BodySource, isChunked, declared)
+  if (body.length > mostAtOnceBytes) return new BodySender(out, inPieces(body), false, body.length)
+  out.writeBytes(body)
+  return undefined
+}
+
+/**
+ * Leaves piece by piece, and the time limit for writing is for each: a client that is slow and goes on reading gets all of
+ * a large body, one that hardly reads is cut off.
+ */
+function inPieces(body: Uint8Array): BodySource {
+  return function* pieces(out) {
+    for (let at = 0; at < body.length; at += pieceBytes) yield* out.send(body.subarray(at, at + pieceBytes))
   }
-  return new BodySender(out, body as BodySource, isChunked, declared)
 }
 
 function hasOption(headers: ResponseHeaders, option: string): boolean {

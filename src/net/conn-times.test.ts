@@ -56,6 +56,22 @@ describe('the read deadline', () => {
     )
   })
 
+  it('is no fault of a handler that lets it pass: the connection ends', () =>
+    serving<string, string>(
+      function* (conn) {
+        conn.setReadDeadline(500)
+        yield* conn.recv()
+      },
+      text,
+      function* ({ connect, clock, problems }) {
+        const client = yield* connect()
+        yield* turns(3)
+        clock.pass(600)
+        expect(yield* wait(client.closed())).toBe('')
+        expect(problems).toEqual([])
+      },
+    ))
+
   it('ends the connection where frames are events', () => {
     const ends = chan<unknown>(1)
     return serving<string, string>(
@@ -113,6 +129,26 @@ describe('a peer that stops reading', () => {
         while (outcome === 'sent') outcome = yield* outcomes.recv()
         expect(outcome).toMatchObject({ limit: 'write' })
         expect(String(outcome)).toMatch(/connection 1 \(127\.0\.0\.1:\d+\) has a peer that does not take/)
+        yield* emptied(server)
+        expect(problems).toEqual([])
+      },
+    )
+  })
+
+  it('is cut off also where it had ended its own side before', () => {
+    const outcomes = chan<unknown>(1000)
+    return serving(
+      function* (conn: Conn<Buffer, Uint8Array | string>) {
+        outcomes.trySend(yield* conn.recv())
+        yield* flooding(outcomes)(conn)
+      },
+      { ...big, writeTimeoutMs: 10_000 },
+      function* ({ connect, clock, server, problems }) {
+        const client = yield* connect(true)
+        client.socket.pause().end()
+        expect(yield* outcomes.recv()).toBeUndefined()
+        yield* stalled(outcomes)
+        clock.pass(10_100)
         yield* emptied(server)
         expect(problems).toEqual([])
       },
@@ -270,6 +306,31 @@ describe('a heartbeat', () => {
         yield* turns(5)
         for (let i = 0; i < 10; i++) clock.pass(1000)
         yield* turns(5)
+        expect(server.stats()).toMatchObject({ open: 1, heartbeatsMissed: 0 })
+        expect(client.received).toBe('') // nor is it asked
+        yield* gate.send()
+      },
+    )
+  })
+
+  it('does not hold it against a peer that its answer stands behind frames that nobody takes', () => {
+    const gate = chan<void>()
+    const isPong = (line: string) => line === 'pong'
+    return serving<string, string>(
+      function* (conn) {
+        yield* conn.recv()
+        yield* gate.recv()
+      },
+      { ...text, heartbeat: { ...heartbeat, maxMissed: 1, isPong }, inboxFrames: 1 },
+      function* ({ connect, clock, server }) {
+        const client = yield* connect()
+        yield* turns(3)
+        clock.pass(1100)
+        yield* wait(client.until('ping'))
+        client.send('a\nb\npong\n')
+        yield* turns(5)
+        clock.pass(1000)
+        yield* turns(3)
         expect(server.stats()).toMatchObject({ open: 1, heartbeatsMissed: 0 })
         yield* gate.send()
       },

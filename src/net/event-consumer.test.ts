@@ -177,6 +177,30 @@ describe('handlers of events', () => {
     )
   })
 
+  it('close is told after the handler that has ended the connection itself', () => {
+    const gate = chan<void>()
+    const events: string[] = []
+    return serving<string, string>(
+      {
+        *frame(conn) {
+          conn.close()
+          yield* gate.recv()
+          events.push('frame')
+        },
+        close: () => events.push('close'),
+      },
+      text,
+      function* ({ connect, server }) {
+        const client = yield* connect()
+        yield* wait(client.send('a\nb\n').closed())
+        yield* turns(5)
+        yield* gate.send()
+        yield* emptied(server)
+        expect(events).toEqual(['frame', 'close'])
+      },
+    )
+  })
+
   it('close is told of a frame that is too long', () => {
     const ends: unknown[] = []
     return serving<string, string>(

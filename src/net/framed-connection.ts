@@ -210,7 +210,7 @@ export class FramedConnection<In, Out>
 
   /** A handler has thrown: the connection ends. What had ended it before, and passes through its handler, is no news. */
   failed(error: unknown): void {
-    const isOwn = error === this.failure || error === this.closedError || error === this.inbox.error
+    const isOwn = error === this.failure || error === this.closedError || this.inbox.hasThrown(error)
     const isNews = !isOwn && !(error instanceof Canceled)
     if (!(error instanceof Canceled)) this.failure ??= error
     if (isNews) this.home.report(error, this)

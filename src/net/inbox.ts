@@ -91,6 +91,11 @@ export class Inbox<In> {
     for (let r = this.receivers?.shift(); r !== undefined; r = this.receivers?.shift()) r.fail(lateness)
   }
 
+  /** Whether `error` is what somebody got who waited here. */
+  hasThrown(error: unknown): boolean {
+    return error !== undefined && (error === this.error || error === this.lateness)
+  }
+
   /** Whether a frame is there to take. */
   hasNext(): boolean {
     if (this.first === undefined) this.first = this.decode()

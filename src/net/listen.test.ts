@@ -10,6 +10,7 @@ import { Authority } from '../../test/serving/certificates.js'
 import { RawClient } from '../../test/serving/raw-client.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
+import { DeadlineExceeded, withTimeout } from '../context/deadline.js'
 import { type Chan, chan } from '../runtime/chan.js'
 import { ArgumentError, Canceled } from '../runtime/errors.js'
 import type { Routine } from '../runtime/operation.js'
@@ -192,6 +193,26 @@ describe('a function for each connection', () => {
         expect(yield* wait((yield* connect()).closed())).toBe('refused\n')
       },
     ))
+
+  it('can give up a wait for a frame, which the next wait gets', () => {
+    const outcomes = told<unknown>()
+    return serving(
+      function* (conn) {
+        using ctx = withTimeout(conn.ctx, 100)
+        outcomes.trySend(yield* wait(failure(conn.recv().within(ctx))))
+        outcomes.trySend(yield* conn.recv())
+      },
+      text,
+      function* ({ connect, clock }) {
+        const client = yield* connect()
+        yield* turns(3)
+        clock.pass(100)
+        expect(yield* outcomes.recv()).toBeInstanceOf(DeadlineExceeded)
+        client.send('late\n')
+        expect(yield* outcomes.recv()).toBe('late')
+      },
+    )
+  })
 
   it('can end its connection itself, and gets and sends nothing after', () => {
     const outcomes = told<unknown>()
@@ -504,6 +525,21 @@ describe('what cannot be', () => {
       expect(yield* wait(failure(second))).toBeInstanceOf(ListenError)
       expect(yield* wait(failure(second.done()))).toMatchObject({ address: `127.0.0.1:${port}` })
     }))
+
+  it('ends the process if nobody asks, and only then', async () => {
+    const crashes: unknown[] = []
+    const body = (asks: boolean) =>
+      function* (): Routine<void> {
+        const server = listen(echo, { ...text, path: '/nowhere/a.sock' })
+        if (asks) yield* wait(failure(server.listening()))
+        yield* turns(20)
+      }
+    const options = { onCrash: (error: unknown) => crashes.push(error) }
+    await run(body(true), options)
+    expect(crashes).toEqual([])
+    await run(body(false), options)
+    expect(crashes).toEqual([expect.any(ListenError)])
+  })
 
   it.each<[string, () => unknown]>([
     ['no handler', () => listen(undefined as never, { port: 0 })],

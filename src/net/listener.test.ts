@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { failure } from '../../test/net/fixture.js'
+import { failure, turns } from '../../test/net/fixture.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
+import { run } from '../main.js'
 import { ArgumentError } from '../runtime/errors.js'
 import { type Endpoint, Listener, ListenError } from './listener.js'
 
@@ -154,12 +155,14 @@ describe('Listener', () => {
   })
 
   it('stops when the wait for its beginning is given up', async () => {
-    const one = listener({ port: 0, host: '127.0.0.1' })
+    const one = listener({ path: join(folder, 'given-up.sock') })
     const ctx = withCancel(background())
     const opening = failure(one.open().within(ctx))
     ctx.cancel()
     await opening
-    for (let i = 0; i < 10 && one.address === undefined; i++) await failure(said({ port: 1 }))
+    await run(() => turns(20))
     expect(one.address).toBeUndefined()
+    expect(one.fd).toBeUndefined()
+    expect(existsSync(join(folder, 'given-up.sock'))).toBe(false)
   })
 })
