@@ -44,6 +44,6 @@ describe('originCheck', () => {
     /^https:\/\/example\.com\$/,
     /^https:\/\/a\.example|https:\/\/b\.example$/,
   ])('refuses %s at once', (origins) => {
-    expect(() => originCheck(origins)).toThrow(/cors\(\)/)
+    expect(() => originCheck(origins)).toThrow(/^origins: /)
   })
 })

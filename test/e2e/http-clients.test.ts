@@ -137,6 +137,16 @@ describe('a client that is slow', () => {
     }
     expect(received).toBeGreaterThan(bytes)
   })
+
+  it('gets all of a large response that takes longer than the time limit for writing', async () => {
+    const bytes = 30_000_000
+    const other = await site({ timeouts: { writeMs: 1500 } })
+    const command = ['-sS', '-o', '/dev/null', '-w', '%{size_download}', '--limit-rate', '6M']
+    const { stdout } = await start(tool('curl', 'curl'), [...command, `${other.url}/blob?bytes=${bytes}`])
+      .ended
+    expect(stdout).toBe(`${bytes}`)
+    await other.process.end()
+  })
 })
 
 describe('a load tool', () => {
