@@ -47,7 +47,7 @@ export interface EventsOptions {
  * ```
  *
  * The stream ends with its source; it is canceled, and an iterable told to return, when the client leaves, the request's
- * context ends, or within a second after the server has begun to shut down: then the client comes again, to another server.
+ * context ends, or the server begins to shut down: then the client comes again, to another server.
  * It comes again after any end: answer with `empty(204)` when there is to be no more.
  *
  * @throws ArgumentError for options that cannot be.
@@ -74,9 +74,6 @@ function lastEventId(req: HttpRequest): string | undefined {
   const id = req.header('last-event-id')
   return id === undefined ? undefined : Buffer.from(id, 'latin1').toString('utf8')
 }
-
-/** How often a stream looks whether the server is shutting down: nobody tells it. */
-const lookMs = 1000
 
 class EventStream implements EventSender {
   readonly lastEventId: string | undefined
@@ -133,9 +130,10 @@ class EventStream implements EventSender {
   /** Keeps the connection alive until the request or the server ends. */
   private *watch(keepAliveMs: number): Routine<void> {
     const { ctx, arrival } = this.req
-    while (ctx.err === undefined && !arrival.isStopping) {
+    const { closing } = arrival
+    while (ctx.err === undefined && closing.err === undefined) {
       const leftMs = this.sentMs + keepAliveMs - scheduler().clock.now()
-      if (leftMs > 0) yield* select({ ended: ctx.done(), time: after(Math.min(leftMs, lookMs)) })
+      if (leftMs > 0) yield* select({ ended: ctx.done(), closing: closing.done(), time: after(leftMs) })
       else {
         this.sentMs = scheduler().clock.now()
         yield* this.out.send(keepAliveText)

@@ -25,7 +25,7 @@ export function health({ ready = () => true }: HealthOptions = {}): Middleware {
 }
 
 async function readiness(req: HttpRequest, ready: NonNullable<HealthOptions['ready']>) {
-  if (req.arrival.isStopping) return answer(false)
+  if (req.arrival.closing.err !== undefined) return answer(false)
   try {
     return answer(await ready(req))
   } catch {

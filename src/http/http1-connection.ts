@@ -114,8 +114,8 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return peerCertificateOf(this.connection.socket)
   }
 
-  get isStopping(): boolean {
-    return this.service.isDraining
+  get closing(): Context {
+    return this.service.closing
   }
 
   get ctx(): Context {

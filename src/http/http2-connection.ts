@@ -90,8 +90,8 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
     return this.socket.remotePort ?? 0
   }
 
-  get isStopping(): boolean {
-    return this.service.isDraining
+  get closing(): Context {
+    return this.service.closing
   }
 
   get ctx(): Context {

@@ -19,8 +19,8 @@ export interface Arrival {
   readonly isSecure: boolean
   /** Of a client that has shown one over TLS. */
   readonly peerCertificate?: PeerCertificate | undefined
-  /** The server is shutting down. */
-  readonly isStopping: boolean
+  /** Ends when the server begins to shut down: what would go on for ever says goodbye then. */
+  readonly closing: Context
   /** Ends with the server. */
   readonly ctx: Context
 }

@@ -15,7 +15,7 @@ const arrival: Arrival = {
   remoteAddress: '',
   remotePort: 0,
   isSecure: false,
-  isStopping: false,
+  closing: background(),
   ctx: background(),
 }
 

@@ -39,7 +39,8 @@ describe('serve() on several threads', () => {
     const server = serve(app, { ...quiet, procs: 'all', module })
     const { port = 0 } = await server.listening()
     const seen = new Set<string>()
-    for (let i = 0; i < 200 && seen.size < 3; i++) for (const id of (await threads(port, 10)).keys()) seen.add(id)
+    for (let i = 0; i < 200 && seen.size < 3; i++)
+      for (const id of (await threads(port, 10)).keys()) seen.add(id)
     expect(seen.size).toBe(3)
     const stats = await server.threadStats()
     expect(stats).toHaveLength(3)
@@ -58,7 +59,10 @@ describe('serve() on several threads', () => {
       const client = await RawClient.connect(port)
       client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
       const [response] = await client.responses(1)
-      if (response?.body !== '0' && response?.body !== String((await import('node:worker_threads')).threadId)) {
+      if (
+        response?.body !== '0' &&
+        response?.body !== String((await import('node:worker_threads')).threadId)
+      ) {
         client.send('GET /exit HTTP/1.1\r\nHost: a\r\n\r\n')
         await client.closed()
         dying = true

@@ -29,7 +29,7 @@ class OpeningRequest extends HttpRequest {
       remoteAddress: '',
       remotePort: 0,
       isSecure: false,
-      isStopping: false,
+      closing: background(),
       ctx: background(),
     }
     super(arrival, method, target, undefined, 0)

@@ -10,7 +10,7 @@ import { failure, turns } from '../../test/net/fixture.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { run } from '../main.js'
-import { ArgumentError } from '../runtime/errors.js'
+import { ArgumentError, Canceled } from '../runtime/errors.js'
 import { type Endpoint, Listener, ListenError } from './listener.js'
 
 let folder = ''
@@ -157,9 +157,12 @@ describe('Listener', () => {
   it('stops when the wait for its beginning is given up', async () => {
     const one = listener({ path: join(folder, 'given-up.sock') })
     const ctx = withCancel(background())
-    const opening = failure(one.open().within(ctx))
+    const opening = one
+      .open()
+      .within(ctx)
+      .then(undefined, (error: unknown) => error) // begins here and now
     ctx.cancel()
-    await opening
+    expect(await opening).toBeInstanceOf(Canceled)
     await run(() => turns(20))
     expect(one.address).toBeUndefined()
     expect(one.fd).toBeUndefined()

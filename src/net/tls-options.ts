@@ -23,7 +23,7 @@ export interface TlsOptions extends Certificates {
   ticketKeys?: Uint8Array
   /** For a handshake, from the first byte to the last, in ms: 10 s by default. */
   handshakeTimeoutMs?: number
-  /** Handshakes at the same time: 1,024 by default. Connections beyond are closed at once. */
+  /** Handshakes at the same time: 16,384 by default, of some 15 KB each. Connections beyond are closed at once. */
   maxHandshakes?: number
   /** How often `certFile`, `keyFile` and `caFile` are looked at, in ms: 5 s by default, `Infinity` for never. A change is taken over at the second look. */
   watchMs?: number
@@ -49,7 +49,8 @@ const defaults = {
   alpn: ['h2', 'http/1.1'],
   sessionTickets: false,
   handshakeTimeoutMs: 10_000,
-  maxHandshakes: 1024,
+  /** Few would let anybody lock out the others by connecting so often and saying nothing. */
+  maxHandshakes: 16_384,
   watchMs: 5000,
 } as const
 

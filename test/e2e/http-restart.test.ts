@@ -30,11 +30,10 @@ async function supervised(): Promise<{ supervisor: Running; port: number }> {
   const { port } = holder.address() as AddressInfo
   // Not in Node's types. The server itself would do according to Node's documentation, and does not.
   const { fd } = (holder as unknown as { _handle: { fd: number } })._handle
-  const supervisor = program(
-    'http-supervisor',
-    [JSON.stringify({ graceMs: 5000 })],
-    ['ignore', 'pipe', 'pipe', fd],
-  )
+  const supervisor = program('http-supervisor', [JSON.stringify({ graceMs: 5000 })], {
+    stdio: ['ignore', 'pipe', 'pipe', fd],
+    leads: true,
+  })
   holder.close() // the supervisor has a descriptor of its own, and connections wait in the socket's queue
   await supervisor.until(/^ready$/m)
   return { supervisor, port }
@@ -192,7 +191,7 @@ describe('a server that shuts down', () => {
     process.kill('SIGTERM')
     const [code] = await closed
     expect(code).toBe(1001)
-    expect(await events.closed()).toMatch(/\r\n0\r\n\r\n$/)
+    expect(await events.closed()).toMatch(/(^|\r\n)0\r\n\r\n$/)
     expect(await process.ended).toMatchObject({ code: 0, stderr: '' })
     expect(performance.now() - startMs).toBeLessThan(3000)
   })

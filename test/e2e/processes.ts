@@ -132,9 +132,9 @@ export async function run(
 }
 
 /** Starts one of `programs` on the sources, as the other end-to-end tests do. */
-export function program(name: string, args: readonly string[], stdio?: StdioOptions): Running {
+export function program(name: string, args: readonly string[], options?: StartOptions): Running {
   const command = ['--import', 'tsx', '--expose-gc', join(programs, `${name}.ts`), ...args]
-  return start(process.execPath, command, stdio === undefined ? {} : { stdio })
+  return start(process.execPath, command, options)
 }
 
 /** What a test wants of `http-site`: options of `serve`, and what the site itself knows. */

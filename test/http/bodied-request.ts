@@ -52,7 +52,7 @@ export class BodiedRequest extends HttpRequest {
       remoteAddress: '192.0.2.1',
       remotePort: 50_000,
       isSecure: false,
-      isStopping: false,
+      closing: background(),
       ctx,
     }
     super(arrival, method, target, body, 0)

@@ -19,14 +19,14 @@ export class MemoryRequest extends HttpRequest {
   constructor(
     line: `${string} ${string}`,
     headers: Readonly<Record<string, string>> = {},
-    { ctx = background(), isStopping = false }: { ctx?: Context; isStopping?: boolean } = {},
+    { ctx = background(), closing = background() }: { ctx?: Context; closing?: Context } = {},
   ) {
     const [method = '', target = ''] = line.split(' ')
     const arrival: Arrival = {
       remoteAddress: '192.0.2.1',
       remotePort: 50_000,
       isSecure: false,
-      isStopping,
+      closing,
       ctx,
     }
     super(arrival, method, target, undefined, 0)
