@@ -21,9 +21,7 @@ export function settings(root) {
 export function notices(root, what, inputs) {
   const packages = new Set(inputs.flatMap(packageFolder))
   const parts = [...packages].sort().map((folder) => notice(join(root, folder)))
-  return [`${what} of sluice contains the following packages.`, ...parts].join(
-    `\n\n${'-'.repeat(80)}\n\n`,
-  )
+  return [`${what} of sluice contains the following packages.`, ...parts].join(`\n\n${'-'.repeat(80)}\n\n`)
 }
 
 function packageFolder(input) {

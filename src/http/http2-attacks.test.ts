@@ -169,7 +169,7 @@ describe('an HTTP/2 server holds off', () => {
   })
 
   it('a head that is never finished', async () => {
-    const { server, attacker } = await attacked({ '/': hello }, { timeouts: { headMs: 50, idleMs: 60_000 } })
+    const { server, attacker } = await attacked({ '/': hello }, { timeouts: { headMs: 300, idleMs: 60_000 } })
     attacker.send(request(1))
     await attacker.answered(1)
     attacker.send(frame('headers', flags.endStream, 3, encodeFields(get)))
@@ -245,7 +245,7 @@ describe('an HTTP/2 server holds off', () => {
   })
 
   it('bytes that are no HTTP/2', async () => {
-    const { server, port, attacker } = await attacked({ '/': hello }, { timeouts: { headMs: 60 } })
+    const { server, port, attacker } = await attacked({ '/': hello }, { timeouts: { headMs: 300 } })
     attacker.send(frame('data', 0, 0, Buffer.from('on stream 0')))
     expect(await attacker.goaway()).toMatchObject({ code: PROTOCOL_ERROR })
     await attacker.closed()

@@ -626,8 +626,8 @@ describe('time limits', () => {
 
   it('a large response that is read slowly is not cut off', async () => {
     const { client, server } = await serving(
-      { '/': () => bytes(Buffer.alloc(400_000)) },
-      { timeouts: { writeMs: 100 } },
+      { '/': () => bytes(Buffer.alloc(1_500_000)) },
+      { timeouts: { writeMs: 400 } }, // less than all of it takes, and far more than a piece
     )
     const req = open(client, { ':path': '/' })
     let length = 0
@@ -637,11 +637,11 @@ describe('time limits', () => {
       void go(pause, 10).then(() => req.resume())
     })
     await new Promise((resolve) => req.on('close', resolve))
-    expect([length, req.rstCode, server.stats().timedOut]).toEqual([400_000, 0, 0])
+    expect([length, req.rstCode, server.stats().timedOut]).toEqual([1_500_000, 0, 0])
   })
 
   it('a connection without requests, and an idle one, are closed', async () => {
-    const { client, server, port } = await serving({ '/': hello }, { timeouts: { headMs: 50, idleMs: 60 } })
+    const { client, server, port } = await serving({ '/': hello }, { timeouts: { headMs: 300, idleMs: 60 } })
     await get(client, '/')
     await once(client, 'close')
     expect(server.stats().timedOut).toBe(0)
@@ -657,7 +657,7 @@ describe('time limits', () => {
           return text('slow')
         },
       },
-      { timeouts: { headMs: 50, idleMs: 50 } },
+      { timeouts: { idleMs: 50 } },
     )
     expect((await get(client, '/')).body).toBe('slow')
   })

@@ -4,15 +4,13 @@ import type { Context } from '../context/context.js'
 import type { Account, Member } from '../net/connection-manager.js'
 import type { Expiring } from '../net/timer-wheel.js'
 import { type PeerCertificate, peerCertificateOf } from '../net/tls-peer.js'
-import { MisuseError } from '../runtime/errors.js'
-import { builtin } from '../runtime/host.js'
 import type { Linked } from '../runtime/wait-list.js'
 import { HttpError } from './http-error.js'
 import type { House } from './http1-connection.js'
 import { ENHANCE_YOUR_CALM, Http2Exchange, REFUSED_STREAM, type StreamHouse } from './http2-exchange.js'
 import { FloodGuard, type Rate } from './http2-guard.js'
 import { type Http2Head, readHead } from './http2-head.js'
-import type { Limits } from './limits.js'
+import { SessionAccount, sessionOver } from './http2-session.js'
 import type { Service } from './service.js'
 import { ServerClosed } from '../net/server-closed.js'
 
@@ -25,12 +23,6 @@ const rates = {
   ping: { burst: 50, perSecond: 10 },
   settings: { burst: 20, perSecond: 1 },
 } satisfies Record<string, Rate>
-/** Frames and streams that nghttp2 refuses before they are seen here; beyond it the session ends. */
-const mostInvalid = 100
-/** What a session may hold, in megabytes: `node:http2` counts. */
-const mostMemory = 10
-/** How much may come for all streams of a connection before it is taken, in bytes: several uploads at full speed. */
-const windowBytes = 1024 * 1024
 /** How long a client has to close a connection after the last response. */
 const lingerMs = 2000
 const noDataFollows = 1 // END_STREAM
@@ -72,12 +64,8 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
     this.resets = new FloodGuard(rates.reset, this.lastMs)
     this.pings = new FloodGuard(rates.ping, this.lastMs)
     this.settings = new FloodGuard(rates.settings, this.lastMs)
-    // A client that has sent all of its requests and half closes is none in HTTP/2: it has left.
-    socket.allowHalfOpen = false
-    socket.pause() // one that has waited for its place flows already, and what it has sent must not be lost
     socket.on('close', () => this.inTurn(() => this.closed()))
     this.session = sessionOver(socket, service.limits)
-    this.session.setLocalWindowSize(windowBytes)
     this.listen()
     service.wheel.set(this, service.checkMs)
   }
@@ -251,63 +239,3 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
     }
   }
 }
-
-/** `node:http2` takes ten milliseconds to load: a server without TLS does without. */
-function sessionOver(socket: Socket, limits: Limits): Http2Session {
-  const http2 = builtin<typeof import('node:http2')>('node:http2')
-  if (http2 === undefined) throw new MisuseError('this platform has no node:http2')
-  return http2.performServerHandshake(socket, optionsFor(limits))
-}
-
-/**
- * What is said to clients, and what node:http2 holds them to. Of heads it takes twice of what is allowed, so that one that
- * is somewhat too large is answered with 431; what is beyond is reset.
- */
-function optionsFor({ headBytes, headers, streams }: Limits) {
-  const most = 2 ** 32 - 1
-  return {
-    maxHeaderListPairs: Math.min(most, headers * 2 + 4),
-    maxSessionMemory: mostMemory,
-    maxSessionInvalidFrames: mostInvalid,
-    maxSessionRejectedStreams: mostInvalid,
-    settings: {
-      maxConcurrentStreams: Math.min(most, streams),
-      maxHeaderListSize: Math.min(most, headBytes * 2),
-    },
-  }
-}
-
-/** Figures of a connection that the session reads and writes: in one list with the others. */
-class SessionAccount implements Account {
-  place = -1
-  seenActivity = 0
-  seenAt = 0
-
-  constructor(readonly socket: Socket) {}
-
-  get isClosed(): boolean {
-    return this.socket.destroyed
-  }
-
-  get receivedBytes(): number {
-    return this.socket.bytesRead
-  }
-
-  get sentBytes(): number {
-    return this.socket.bytesWritten ?? 0
-  }
-
-  get reads(): number {
-    return this.socket.bytesRead
-  }
-
-  get writes(): number {
-    return this.sentBytes
-  }
-}
-
-/** What a client is told that finds no place: settings, and that none of its requests was looked at. */
-export const goodbye = Buffer.from([
-  ...[0, 0, 0, 4, 0, 0, 0, 0, 0], // SETTINGS, empty
-  ...[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], // GOAWAY: last stream 0, NO_ERROR
-])

@@ -47,6 +47,8 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
   /** All of the answer has been written. */
   private isWritten: boolean
   private isGone: boolean
+  /** This end has given it up. */
+  private isCut: boolean
   private isPaused: boolean
   private writtenBytes: number
   /** What the client had taken at the last look, and since when it has been that. */
@@ -73,6 +75,7 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     this.isAnswered = false
     this.isWritten = false
     this.isGone = false
+    this.isCut = false
     this.isPaused = false
     this.writtenBytes = 0
     this.takenBytes = 0
@@ -153,6 +156,7 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
 
   /** Ends it now, whatever has been sent. */
   cut(reason: Error, code = CANCEL): void {
+    this.isCut = true
     this.req?.finish(reason)
     this.stream.close(code)
     this.stream.destroy() // the frame says so to the client; nothing here waits for it to leave
@@ -262,7 +266,7 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     this.isGone = true
     this.rest = undefined
     if (!this.isWritten) this.lose(new ClientGone()) // an error costs more than the rest of a request
-    this.house.left(this, !this.isWritten)
+    this.house.left(this, !this.isWritten && !this.isCut)
   }
 
   private lose(gone: ClientGone): void {

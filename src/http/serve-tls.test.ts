@@ -179,7 +179,7 @@ describe('HTTP/1.1 over TLS', () => {
   it('cuts off clients that are too slow to write, to read, or to ask again', async () => {
     const { port, server } = await serving(
       { '/': hello, '/large': () => bytes(Buffer.alloc(30_000_000)) },
-      { timeouts: { headMs: 60, idleMs: 60, writeMs: 60 } },
+      { timeouts: { headMs: 300, idleMs: 300, writeMs: 300 } },
     )
     const [slow, deaf, idle, silent] = await Promise.all([0, 1, 2, 3].map(() => connected(port)))
     slow?.send('GET / HT')

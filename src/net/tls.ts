@@ -1,29 +1,11 @@
-import { constants, createHash, randomBytes } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
-import {
-  createSecureContext,
-  createServer as createTlsServer,
-  type SecureContext,
-  type SecureContextOptions,
-  type Server as TlsServer,
-  TLSSocket,
-} from 'node:tls'
+import { createServer as createTlsServer, type Server as TlsServer, TLSSocket } from 'node:tls'
 import type { ServerFactory } from './listener.js'
 import type { TimerWheel } from './timer-wheel.js'
+import { TlsContexts } from './tls-contexts.js'
 import { TlsError } from './tls-error.js'
 import { FileWatch } from './tls-files.js'
-import {
-  type CertificateOptions,
-  type Certificates,
-  filesOf,
-  type Material,
-  materialOf,
-  messageOf,
-  type Pair,
-  pairOf,
-  type SniCallback,
-} from './tls-material.js'
-import { ServerNames } from './tls-names.js'
+import { type Certificates, filesOf, type Material, materialOf, messageOf } from './tls-material.js'
 import {
   certificateNames,
   type CheckedTls,
@@ -50,19 +32,6 @@ export interface TlsStats {
   readonly failedRotations: number
 }
 
-/** For TLS 1.2: what keeps the past secret and is authenticated, as HTTP/2 demands it. Source: RFC 9113, 9.2.2, Mozilla's "intermediate". */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
 /**
  * Accepts connections and does their TLS handshakes: a listener gets those that have succeeded.
  *
@@ -72,15 +41,11 @@ const ciphers = [
  */
 export class TlsAcceptor {
   private readonly checked: CheckedTls
-  private readonly ticketKeys: Uint8Array | undefined
+  private readonly contexts: TlsContexts
   private readonly files: FileWatch
   private readonly pending = new Set<Socket>()
   private readonly server: TlsServer
   private certificates: Certificates
-  private material: Material
-  private names = new ServerNames<SecureContext>()
-  /** Contexts of what the `sni` function returned. */
-  private made = new WeakMap<CertificateOptions, SecureContext>()
   private accepted: (socket: Socket) => void = () => {}
   private isStopped = false
   private handshakes = 0
@@ -100,20 +65,18 @@ export class TlsAcceptor {
     private readonly onRotated: () => void = () => {},
   ) {
     this.checked = checkedTls(options)
-    const { sessionTickets, ticketKeys, handshakeTimeoutMs, clientCert, alpn, watchMs } = this.checked
-    this.ticketKeys = sessionTickets ? (ticketKeys ?? randomBytes(48)) : undefined
+    const { handshakeTimeoutMs, clientCert, alpn, watchMs } = this.checked
+    this.contexts = new TlsContexts(this.checked, onError)
     this.certificates = options
-    this.material = this.checked.material
-    this.names = this.namesOf(this.material)
     this.server = createTlsServer({
-      ...this.contextOptions(this.material.pair),
+      ...this.contexts.usual,
       requestCert: clientCert !== 'none',
       // With 'request' it is looked at later: a client that shows none is let in.
       rejectUnauthorized: clientCert === 'require',
       handshakeTimeout: handshakeTimeoutMs,
       // Whoever speaks 1.1 answers 1.0 as well, and there are clients that offer nothing else.
       ALPNProtocols: alpn.includes('http/1.1') ? [...alpn, 'http/1.0'] : [...alpn],
-      SNICallback: (name, done) => this.select(name, done),
+      SNICallback: (name, done) => this.contexts.select(name, done),
     })
     this.server.on('secureConnection', (socket) => this.secured(socket))
     this.server.on('tlsClientError', (error, socket) => this.failedWith(socket, reasonOf(error, socket)))
@@ -149,7 +112,8 @@ export class TlsAcceptor {
   /** All of it as plain data, for another thread: what is in files is in the text. @throws TlsError if a function is among it. */
   plain(): TlsOptions {
     const { minVersion, clientCert, verifyPeer, alpn, handshakeTimeoutMs, maxHandshakes } = this.checked
-    const { pair, ca, sni } = this.material
+    const { pair, ca, sni } = this.contexts.material
+    const { ticketKeys } = this.contexts
     const hook = verifyPeer !== undefined ? 'verifyPeer' : typeof sni === 'function' ? 'sni' : undefined
     if (hook !== undefined || typeof sni === 'function') {
       const instead =
@@ -166,9 +130,9 @@ export class TlsAcceptor {
       ...(ca !== undefined && { ca }),
       ...(sni !== undefined && { sni: { ...sni } }),
       ...{ minVersion, clientCert, alpn: [...alpn], handshakeTimeoutMs, maxHandshakes },
-      ...(this.ticketKeys !== undefined && {
+      ...(ticketKeys !== undefined && {
         sessionTickets: true,
-        ticketKeys: Uint8Array.from(this.ticketKeys),
+        ticketKeys: Uint8Array.from(ticketKeys),
       }),
     }
   }
@@ -248,32 +212,6 @@ export class TlsAcceptor {
     if (raw !== undefined) this.pending.delete(raw)
   }
 
-  private select(name: string, done: (error: Error | null, context?: SecureContext) => void): void {
-    const { sni } = this.material
-    if (typeof sni !== 'function') {
-      done(null, this.names.find(name))
-      return
-    }
-    void this.ask(sni, name).then(
-      (context) => done(null, context),
-      (error: unknown) => {
-        this.onError(error)
-        done(error instanceof Error ? error : new Error(String(error)))
-      },
-    )
-  }
-
-  private async ask(sni: SniCallback, name: string): Promise<SecureContext | undefined> {
-    const given = await sni(name)
-    if (given === undefined) return undefined
-    let context = this.made.get(given)
-    if (context === undefined) {
-      context = this.contextOf(pairOf(given, `tls.sni('${name}')`))
-      this.made.set(given, context)
-    }
-    return context
-  }
-
   private reload(): void {
     try {
       this.use(materialOf(this.certificates))
@@ -283,45 +221,11 @@ export class TlsAcceptor {
     }
   }
 
-  /** All or nothing: what throws does so before anything has changed. */
   private use(material: Material): void {
-    const names = this.namesOf(material)
-    const options = this.contextOptions(material.pair, material.ca)
-    this.contextOf(material.pair, material.ca)
-    this.server.setSecureContext(options)
-    this.material = material
-    this.names = names
-    this.made = new WeakMap()
+    this.contexts.use(material)
+    this.server.setSecureContext(this.contexts.usual)
     this.rotations++
     this.onRotated()
-  }
-
-  private namesOf({ sni, ca }: Material): ServerNames<SecureContext> {
-    const names = new ServerNames<SecureContext>()
-    if (typeof sni === 'object')
-      for (const [name, pair] of Object.entries(sni)) names.add(name, this.contextOf(pair, ca))
-    return names
-  }
-
-  private contextOf(pair: Pair, ca = this.material.ca): SecureContext {
-    return createSecureContext(this.contextOptions(pair, ca))
-  }
-
-  private contextOptions(pair: Pair, ca = this.material.ca): SecureContextOptions & { ticketKeys?: Buffer } {
-    const { minVersion, sessionTickets } = this.checked
-    return {
-      ...pair,
-      ...(ca !== undefined && { ca }),
-      minVersion,
-      ciphers,
-      // Sessions are not resumed where other authorities are trusted than when they began.
-      sessionIdContext: createHash('sha256')
-        .update(ca ?? '')
-        .digest('hex')
-        .slice(0, 32),
-      secureOptions: sessionTickets ? 0 : constants.SSL_OP_NO_TICKET,
-      ...(this.ticketKeys !== undefined && { ticketKeys: Buffer.from(this.ticketKeys) }),
-    }
   }
 }
 

@@ -58,7 +58,9 @@ export function invoke<A extends unknown[], T>(fn: GoTarget<A, T>, args: A): Rou
 const generatorFunction: unknown = function* () {}.constructor
 
 /** Whether calling `fn` makes a routine. Not by calling it: its body must not run before its goroutine's turn. */
-export function isGeneratorFunction<A extends unknown[], T>(fn: GoTarget<A, T>): fn is (...args: A) => Routine<T> {
+export function isGeneratorFunction<A extends unknown[], T>(
+  fn: GoTarget<A, T>,
+): fn is (...args: A) => Routine<T> {
   if (typeof fn !== 'function') {
     throw fatal(new FatalError(`go of nil func value: go() needs a function, not ${String(fn)}`))
   }
