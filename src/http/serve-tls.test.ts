@@ -194,10 +194,11 @@ describe('HTTP/1.1 over TLS', () => {
   })
 
   it('says goodbye where there is no place, and at a shutdown', async () => {
+    const gate = chan<void>()
     const { port, server } = await serving(
       {
         '/': function* () {
-          yield* sleep(20)
+          yield* gate.recv()
           return text('finished')
         },
       },
@@ -205,8 +206,11 @@ describe('HTTP/1.1 over TLS', () => {
     )
     const client = await connected(port)
     client.send(get('/'))
+    await until(server, ({ requests }) => requests === 1)
     expect(await (await connected(port)).closed()).toMatch(/^HTTP\/1\.1 503 /)
     server.shutdown(5000)
+    await go(pause)
+    gate.close()
     expect(await client.closed()).toMatch(/Connection: close[\s\S]*finished$/)
     await server
   })

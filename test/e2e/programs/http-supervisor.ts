@@ -10,16 +10,30 @@ import { fileURLToPath } from 'node:url'
 const site = fileURLToPath(new URL('http-site.ts', import.meta.url))
 const options = JSON.stringify({ ...JSON.parse(process.argv[2] ?? '{}'), fd: 3 })
 
+/** Whatever happens here, none of them stays behind. */
+const all = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of all) child.kill('SIGKILL')
+})
+
 async function start(): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['--import', 'tsx', site, options], {
     stdio: ['ignore', 'pipe', 'inherit', 3],
   })
+  all.add(child)
+  let isListening = false
+  child.on('exit', (code) => {
+    all.delete(child)
+    if (!isListening) throw new Error(`a server has ended with ${code} before it listened`)
+  })
   child.stdout?.on('data', () => {})
   await once(child.stdout ?? child, 'data')
+  isListening = true
   return child
 }
 
 async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) throw new Error(`a server has ended by itself, with ${child.exitCode}`)
   child.kill('SIGTERM')
   const [code, signal] = await once(child, 'exit')
   console.log(`ended with ${code ?? signal}`)
