@@ -215,6 +215,29 @@ describe('an HTTP/1.1 connection', () => {
     expect(second?.head).not.toContain('Upgrade')
   })
 
+  it('may be the same one again, and leaves it as it was', async () => {
+    const cached = text('hello', { headers: { Connection: 'close', 'Content-Length': '99', 'X-A': 'b' } })
+    const { client, port } = await serving({ '/': () => cached })
+    client.send(get('/'))
+    const first = await client.closed()
+    const other = await connected(port)
+    other.send(get('/'))
+    expect((await other.closed()).replace(/Date: .*/, '')).toBe(first.replace(/Date: .*/, ''))
+    expect(first).toMatch(/Content-Length: 5\r\n/)
+    expect(first).not.toContain('99')
+    expect(cached.headers.get('content-length')).toBe('99')
+  })
+
+  it('never has a length beside its chunks', async () => {
+    const { client } = await serving({
+      '/': () => stream((async function* () {})(), { headers: { 'Content-Length': 'many' } }),
+    })
+    client.send(get('/', 'Connection: close'))
+    const all = await client.closed()
+    expect(all).toContain('Transfer-Encoding: chunked')
+    expect(all).not.toContain('Content-Length')
+  })
+
   it('reads a target with a host as the path in it, and the host as the Host', async () => {
     const { client } = await serving({ '/': (req) => text(`${req.target} of ${req.host} at ${req.url}`) })
     client.send('GET http://b HTTP/1.1\r\nHost: a\r\n\r\nGET http://b:81?c=d HTTP/1.1\r\nHost: a\r\n\r\n')

@@ -234,6 +234,7 @@ describe('an HTTP/2 connection', () => {
       '/204': () => new HttpResponse(204, 'ignored', { 'Content-Length': '7' }),
       '/304': () => new HttpResponse(304, 'ignored', { ETag: '"1"' }),
       '/empty': () => new HttpResponse(200),
+      '/odd': () => stream((async function* () {})(), { headers: { 'Content-Length': 'many' } }),
     })
     const lengths = async (path: string, method = 'GET') => {
       const { status, headers, body, code } = await get(client, path, { ':method': method })
@@ -244,6 +245,8 @@ describe('an HTTP/2 connection', () => {
     expect(await lengths('/204')).toEqual([204, undefined, '', 0])
     expect(await lengths('/304')).toEqual([304, undefined, '', 0])
     expect(await lengths('/empty')).toEqual([200, '0', '', 0])
+    expect(await lengths('/empty', 'HEAD')).toEqual([200, undefined, '', 0])
+    expect(await lengths('/odd')).toEqual([200, undefined, '', 0])
   })
 
   it('leaves out what is about the connection, and joins lines of one name', async () => {

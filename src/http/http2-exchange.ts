@@ -10,13 +10,12 @@ import { Http2Request } from './http2-request.js'
 import { replyOf } from './http2-response.js'
 import type { Arrival, HttpRequest } from './request.js'
 import type { Exchange } from './request-goroutine.js'
-import type { HttpResponse } from './response.js'
+import type { BodySource, HttpResponse } from './response.js'
+import { inPieces, mostAtOnceBytes } from './response-writer.js'
 import type { Service } from './service.js'
 
 /** A body that waits to be read holds up to so many bytes here; then the client has to wait. */
 const mostWaitingBytes = 64 * 1024
-/** A body that is there leaves in pieces of so many bytes, each with the time that a write may take. */
-const pieceBytes = 64 * 1024
 
 /** Codes of RFC 9113, 7. */
 export const NO_ERROR = 0
@@ -41,8 +40,6 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
   private expectsContinue: boolean
   private req: Http2Request | undefined
   private sender: BodySender | undefined
-  /** What is left of a body that leaves in pieces. */
-  private rest: Uint8Array | undefined
   private isAnswered: boolean
   /** All of the answer has been written. */
   private isWritten: boolean
@@ -71,7 +68,6 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     this.expectsContinue = head?.expectsContinue ?? false
     this.req = undefined
     this.sender = undefined
-    this.rest = undefined
     this.isAnswered = false
     this.isWritten = false
     this.isGone = false
@@ -182,27 +178,17 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     const { headers, body, declared } = replyOf(response, this.req?.method ?? 'GET', this.service.date)
     stream.respond(headers, { endStream: body === undefined })
     if (body === undefined) this.written()
-    else if (body instanceof Uint8Array) {
-      this.rest = body
-      this.writeRest()
-    } else {
-      this.sender = new BodySender(this, body, false, declared)
-      this.sender.start((error) => this.sent(error))
-    }
+    else if (body instanceof Uint8Array && body.length <= mostAtOnceBytes) {
+      this.writtenBytes += body.length
+      stream.end(body)
+      this.written()
+    } else if (body instanceof Uint8Array) this.produce(inPieces(body), body.length)
+    else this.produce(body, declared)
   }
 
-  private writeRest(): void {
-    const { rest } = this
-    if (rest === undefined || !this.stream.writable) return
-    if (rest.length > pieceBytes) {
-      this.rest = rest.subarray(pieceBytes)
-      this.writeBytes(rest.subarray(0, pieceBytes))
-      return
-    }
-    this.rest = undefined
-    this.writtenBytes += rest.length
-    this.stream.end(rest)
-    this.written()
+  private produce(source: BodySource, length: number | undefined): void {
+    this.sender = new BodySender(this, source, false, length)
+    this.sender.start((error) => this.sent(error))
   }
 
   /** A body that was produced while it was sent has ended. */
@@ -258,13 +244,11 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
   }
 
   private drained(): void {
-    if (this.rest === undefined) this.sender?.drained()
-    else this.writeRest()
+    this.sender?.drained()
   }
 
   private closed(): void {
     this.isGone = true
-    this.rest = undefined
     if (!this.isWritten) this.lose(new ClientGone()) // an error costs more than the rest of a request
     this.house.left(this, !this.isWritten && !this.isCut)
   }

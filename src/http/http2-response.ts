@@ -33,10 +33,13 @@ export function replyOf(response: HttpResponse, method: string, date: DateHeader
   headers['date'] ??= date.value
   const isBodiless = status === 204 || status === 304
   const isFixed = body === undefined || body instanceof Uint8Array
-  if (status === 204) delete headers['content-length']
-  else if (isFixed && !isBodiless && !(method === 'HEAD' && headers['content-length'] !== undefined))
-    headers['content-length'] = String(body?.length ?? 0)
   const declared = isFixed ? undefined : declaredLength(response.headers)
+  const keepsLength =
+    declared !== undefined ||
+    status === 304 ||
+    (isFixed && method === 'HEAD' && (body === undefined || headers['content-length'] !== undefined))
+  if (status === 204 || !keepsLength) delete headers['content-length']
+  if (isFixed && !keepsLength && status !== 204) headers['content-length'] = String(body?.length ?? 0)
   const isEmpty = isBodiless || method === 'HEAD' || (isFixed && !body?.length)
   return { headers, body: isEmpty ? undefined : (body as Uint8Array | BodySource), declared }
 }

@@ -66,11 +66,12 @@ export class ResponseHeaders implements Iterable<readonly [name: string, value: 
     for (let i = 0; i < this.list.length; i += 2) yield [this.list[i] as string, this.list[i + 1] as string]
   }
 
-  /** @internal The lines as HTTP/1.1 sends them. */
-  get lines(): string {
+  /** @internal The lines as HTTP/1.1 sends them, without those of some names, which are in lower case. */
+  linesWithout(names: ReadonlySet<string>): string {
     const { list } = this
     let lines = ''
-    for (let i = 0; i < list.length; i += 2) lines += `${list[i]}: ${list[i + 1]}\r\n`
+    for (let i = 0; i < list.length; i += 2)
+      if (!names.has((list[i] as string).toLowerCase())) lines += `${list[i]}: ${list[i + 1]}\r\n`
     return lines
   }
 

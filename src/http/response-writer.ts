@@ -16,10 +16,13 @@ export interface Asked {
 /** Lines for the lengths that most bodies have. */
 const lengthLines = Array.from({ length: 1024 }, (_, length) => `Content-Length: ${length}\r\n\r\n`)
 /** Fields that the server writes itself. */
-const own = ['Connection', 'Keep-Alive', 'Transfer-Encoding', 'Upgrade'] as const
+const own: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade'])
+const ownWithLength: ReadonlySet<string> = new Set([...own, 'content-length'])
+/** A 426 has to say which protocol it means. Source: RFC 9110, 15.5.22. */
+const ownOf426: ReadonlySet<string> = new Set([...ownWithLength].filter((name) => name !== 'upgrade'))
 
 /** A body up to so many bytes is written at once. */
-const mostAtOnceBytes = 256 * 1024
+export const mostAtOnceBytes = 256 * 1024
 const pieceBytes = 64 * 1024
 
 /**
@@ -63,8 +66,6 @@ function writeAny(
   const { status, headers } = response
   const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
   if (hasOption(headers, 'close')) req.keepAlive = false
-  // A 426 has to say which protocol it means. Source: RFC 9110, 15.5.22.
-  for (const name of own) if (name !== 'Upgrade' || status !== 426) headers.delete(name)
   const isBodiless = status === 204 || status === 304
   const isFixed = body === undefined || body instanceof Uint8Array
   const declared = isFixed ? undefined : declaredLength(headers)
@@ -72,19 +73,18 @@ function writeAny(
   // Without a length and chunks, the end of the connection is the end of the body.
   if (!isFixed && declared === undefined && !isChunked) req.keepAlive = false
 
+  const keepsLength =
+    declared !== undefined ||
+    status === 304 ||
+    (isFixed && req.method === 'HEAD' && (body === undefined || headers.has('content-length')))
   let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers.has('date') ? '' : date.line}`
-  if (status === 204) headers.delete('content-length')
-  else if (
-    isFixed &&
-    !isBodiless &&
-    !(req.method === 'HEAD' && (body === undefined || headers.has('content-length')))
-  ) {
-    headers.delete('content-length')
-    lines += `Content-Length: ${body?.length ?? 0}\r\n`
-  } else if (isChunked) lines += 'Transfer-Encoding: chunked\r\n'
+  if (isChunked) lines += 'Transfer-Encoding: chunked\r\n'
+  else if (!keepsLength && isFixed && status !== 204) lines += `Content-Length: ${body?.length ?? 0}\r\n`
   if (!req.keepAlive) lines += 'Connection: close\r\n'
   else if (req.minorVersion === 0) lines += 'Connection: keep-alive\r\n'
-  out.write(`${lines}${headers.lines}\r\n`)
+  // The response is left as it is: a handler may answer with it again.
+  const left = status === 426 ? ownOf426 : keepsLength && status !== 204 ? own : ownWithLength
+  out.write(`${lines}${headers.linesWithout(left)}\r\n`)
 
   if (isBodiless || req.method === 'HEAD' || body === undefined) return undefined
   if (!isFixed) return new BodySender(out, body as BodySource, isChunked, declared)
@@ -97,7 +97,7 @@ function writeAny(
  * Leaves piece by piece, and the time limit for writing is for each: a client that is slow and goes on reading gets all of
  * a large body, one that hardly reads is cut off.
  */
-function inPieces(body: Uint8Array): BodySource {
+export function inPieces(body: Uint8Array): BodySource {
   return function* pieces(out) {
     for (let at = 0; at < body.length; at += pieceBytes) yield* out.send(body.subarray(at, at + pieceBytes))
   }
