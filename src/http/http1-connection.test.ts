@@ -466,6 +466,27 @@ describe('the context of a request', () => {
     expect(await causes.recv()).toBeInstanceOf(ClientGone)
   })
 
+  it('is no failure of the handler that passes its end on', async () => {
+    const ended = chan<void>(1)
+    const { client, server } = await serving({
+      '/': function* (req) {
+        try {
+          yield* sleep(60_000).within(req.ctx)
+        } finally {
+          ended.trySend()
+        }
+        return text('never')
+      },
+    })
+    client.send(get('/'))
+    while (server.stats().requests === 0) await go(pause, 5)
+    client.close()
+    await ended.recv()
+    while (server.stats().connections.open > 0) await go(pause, 5)
+    expect(problems).toEqual([])
+    expect(server.stats().failed).toBe(0)
+  })
+
   it('ends at the time limit, when the client gets 503', async () => {
     const errors = chan<unknown>(1)
     const { client } = await serving(

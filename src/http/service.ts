@@ -1,6 +1,8 @@
 import { METHODS } from 'node:http'
 import type { Context } from '../context/context.js'
+import { DeadlineExceeded } from '../context/deadline.js'
 import { TimerWheel } from '../net/timer-wheel.js'
+import { Canceled } from '../runtime/errors.js'
 import type { Routine } from '../runtime/operation.js'
 import type { Scheduler } from '../runtime/scheduler.js'
 import { Pool } from '../sync/pool.js'
@@ -113,7 +115,7 @@ export class Service {
   /** What a client is told of an error. Whatever is no `HttpError` is reported here, and a secret there. */
   responseTo(error: unknown, req?: HttpRequest): HttpResponse {
     const isMeant = error instanceof HttpError
-    if (!isMeant && !(error instanceof ClientGone)) this.report(error, req)
+    if (!isMeant && !isEnd(error, req)) this.report(error, req)
     const { body, contentType } = isMeant ? problemOf(error) : unknownProblem()
     const response = new HttpResponse(isMeant ? error.status : 500, body, req?.errorHeaders)
     response.headers.set('Content-Type', contentType)
@@ -157,3 +159,9 @@ export class ServiceStats {
 
 /** Methods that exist, whether or not somebody answers them here. */
 export const knownMethods: ReadonlySet<string> = new Set(METHODS)
+
+/** Whether a handler only passes on that its request has come to an end: nothing is broken. */
+function isEnd(error: unknown, req: HttpRequest | undefined): boolean {
+  if (error instanceof ClientGone) return true
+  return req?.ending !== undefined && (error instanceof Canceled || error instanceof DeadlineExceeded)
+}
