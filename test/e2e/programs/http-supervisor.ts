@@ -41,7 +41,6 @@ async function end(child: ChildProcess): Promise<void> {
 
 let children: readonly ChildProcess[] = await Promise.all([start(), start()])
 let round: Promise<void> = Promise.resolve()
-console.log('ready')
 
 process.on('SIGHUP', () => {
   round = round.then(async () => {
@@ -61,3 +60,6 @@ process.on('SIGTERM', () => {
     process.exit()
   })
 })
+
+// Last: until its handler is there, a SIGHUP would end this.
+console.log('ready')
