@@ -40,6 +40,10 @@ export class RequestBody implements RecvChan<Uint8Array> {
   private limitBytes: number
   private readers: WaitList<Receive> | undefined
   private all: ReadAll<unknown> | undefined
+  /** Small pieces are copied together here; the last of `chunks` is the part behind those that were read, or none. */
+  private gathered: Buffer | undefined
+  private gatheredStart: number
+  private gatheredEnd: number
 
   /** @internal @param declaredBytes what the head says; -1 where it does not. */
   constructor(
@@ -56,6 +60,9 @@ export class RequestBody implements RecvChan<Uint8Array> {
     this.limitBytes = limitBytes
     this.readers = undefined
     this.all = undefined
+    this.gathered = undefined
+    this.gatheredStart = 0
+    this.gatheredEnd = 0
   }
 
   /** Pieces that have come and wait to be read. */
@@ -85,6 +92,15 @@ export class RequestBody implements RecvChan<Uint8Array> {
   }
 
   tryRecv(): IteratorResult<Uint8Array, undefined> | undefined {
+    const found = this.takePiece()
+    // Or it would wait for whoever only tries.
+    if (found === undefined && this.fault === undefined && !this.tooLarge(this.declaredBytes))
+      this.origin?.wanted()
+    return found
+  }
+
+  /** @internal What is there already. */
+  takePiece(): IteratorResult<Uint8Array, undefined> | undefined {
     const value = this.chunks.shift()
     if (value !== undefined) {
       this.isBegun = true
@@ -115,10 +131,28 @@ export class RequestBody implements RecvChan<Uint8Array> {
       this.fail(this.limitFault())
       return
     }
-    this.chunks.push(bytes)
     this.waitingBytes += bytes.length
+    if (bytes.length < smallBytes && this.chunks.length > 0) this.gather(bytes)
+    else this.chunks.push(bytes)
     const reader = this.readers?.shift()
     if (reader !== undefined) reader.attempt()
+  }
+
+  /** Copies a small piece behind the one before it: as an object it costs more than a hundred bytes. */
+  private gather(bytes: Buffer): void {
+    const { chunks } = this
+    const isOpen = this.gathered !== undefined && chunks.at(-1)?.buffer === this.gathered.buffer
+    if (this.gathered === undefined || this.gatheredEnd + bytes.length > this.gathered.length) {
+      this.gathered = Buffer.allocUnsafeSlow(gatheredBytes)
+      this.gatheredStart = 0
+      this.gatheredEnd = 0
+    } else if (!isOpen) this.gatheredStart = this.gatheredEnd
+    bytes.copy(this.gathered, this.gatheredEnd)
+    const isNew = this.gatheredStart === this.gatheredEnd
+    this.gatheredEnd += bytes.length
+    const piece = this.gathered.subarray(this.gatheredStart, this.gatheredEnd)
+    if (isNew) chunks.push(piece)
+    else chunks[chunks.length - 1] = piece
   }
 
   /** @internal All has come. */
@@ -171,6 +205,11 @@ export class RequestBody implements RecvChan<Uint8Array> {
     this.readers?.remove(reader)
   }
 
+  /** @internal Somebody else waits for all of it. */
+  isTakenFrom(reader: ReadAll<unknown>): boolean {
+    return this.all !== undefined && this.all !== reader
+  }
+
   /** @internal The one who waits for all of it. */
   waitForAll(reader: ReadAll<unknown> | undefined): void {
     this.all = reader
@@ -199,6 +238,10 @@ export class RequestBody implements RecvChan<Uint8Array> {
   }
 }
 
+/** Pieces of a body that are smaller are copied together, into buffers of so many bytes. */
+const smallBytes = 512
+const gatheredBytes = 4096
+
 const readTwice = 'the body has been read already: keep what the first reading gave'
 
 class Receive extends Operation<unknown> {
@@ -216,7 +259,7 @@ class Receive extends Operation<unknown> {
   override attempt(): boolean {
     const { body } = this
     if (body.error !== undefined) return this.fail(body.error)
-    const found = body.tryRecv()
+    const found = body.takePiece()
     return found !== undefined && this.complete(this.asResult ? found : found.value)
   }
 
@@ -245,7 +288,8 @@ class ReadAll<T> extends Operation<T> {
   override attempt(): boolean {
     const { body } = this
     if (body.error !== undefined) return this.fail(body.error)
-    if (body.isBegun) return this.fail(new MisuseError(readTwice))
+    if (body.isBegun || body.isTakenFrom(this as ReadAll<unknown>))
+      return this.fail(new MisuseError(readTwice))
     if (!body.isWhole) return false
     body.waitForAll(undefined)
     try {

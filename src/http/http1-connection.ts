@@ -14,6 +14,7 @@ import type { Arrival } from './request.js'
 import type { Exchange } from './request-goroutine.js'
 import { isSafe, RequestLine } from './request-line.js'
 import { COMPLETE, INCOMPLETE, type RequestParser } from './request-parser.js'
+import { discardBody } from './produce-body.js'
 import type { HttpResponse } from './response.js'
 import { type Asked, writeResponse } from './response-writer.js'
 import type { Service } from './service.js'
@@ -154,8 +155,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       if (!parser.hasBegun) this.headMs = this.lastMs
       const parsed = parser.parse(bytes, at)
       if (parsed === COMPLETE) {
-        // 100 Continue would be taken for the answer to the request before.
-        if (!this.line.isEmpty && (!isSafe(parser.method) || parser.expectsContinue)) {
+        if (!this.line.isEmpty && standsAlone(parser)) {
           parser.reset()
           this.hold(bytes, at)
           break
@@ -169,18 +169,16 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
       }
     }
     this.isConsuming = false
-    if (!parser.hasBegun || this.isOver) {
-      parser.reset()
-      this.parser = undefined
-      this.service.parsers.put(parser)
-    }
+    if (!parser.hasBegun || this.isOver) this.releaseParser()
+    if (this.hasEnded) this.endInput()
     if (this.line.isEmpty) this.proceed()
   }
 
+  /** Whoever does not take the answers to earlier requests gets no more of them to wait here. */
   private hasRoom(): boolean {
     const { line } = this
-    if (line.isEmpty) return true
-    return !line.isExclusive && line.count < this.service.limits.inFlight && !this.connection.isFull
+    if (this.connection.isFull) return false
+    return line.isEmpty || (!line.isExclusive && line.count < this.service.limits.inFlight)
   }
 
   /** What follows is read when those before it have been answered; until then the socket is not. */
@@ -262,7 +260,10 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   /** The response of a request; only the first counts. */
   answer(req: Http1Request, response: HttpResponse): void {
-    if (req.response !== undefined) return
+    if (req.response !== undefined || req.isDropped) {
+      discardBody(response.body)
+      return
+    }
     req.response = response
     if (req === this.line.first) this.proceed()
   }
@@ -285,13 +286,17 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   /** False if the body is still being produced: then `proceed` is called again at its end. */
   private send(req: Http1Request, response: HttpResponse): boolean {
-    if (response.status === 101) return true
+    // Nobody is there to read it, and nothing would tell the producer of a body to end.
+    if (this.isDetached || this.connection.isClosed) {
+      discardBody(response.body)
+      return true
+    }
     if (this.receiving?.req === req && !this.receiving.canSkip) req.keepAlive = false
-    if (this.service.isDraining) req.keepAlive = false
-    this.service.stats.count(response.status)
+    if (this.service.isDraining && req.following === undefined) req.keepAlive = false
     let sender: BodySender | undefined
     try {
       sender = writeResponse(this.connection, req, response, this.service.date)
+      this.service.stats.count(response.status)
     } catch (error) {
       this.service.report(error, req)
       this.connection.destroy()
@@ -318,14 +323,26 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   /** A request has been answered completely. */
   private leave(req: Http1Request): void {
     this.line.shift()
-    if (req.context !== undefined) req.finish(new HttpError(500, 'the request has been answered'))
-    if (!req.keepAlive) this.isOver = true
+    req.answered()
+    if (!req.keepAlive) this.dropRest()
     if (this.receiving?.req !== req) return
     req.body.fail(new ClientGone('the request has been answered: its body is read no more'))
     if (this.isOver) this.receiving = undefined
     else {
       this.receiving.skip()
       this.resume()
+    }
+  }
+
+  /** That was the last response: the client takes all that follows for a part of it, or for nothing. */
+  private dropRest(): void {
+    this.isOver = true
+    this.farewell = undefined
+    if (this.line.isEmpty) return
+    const gone = new ClientGone('the connection ends with an earlier response')
+    while (this.line.first !== undefined) {
+      this.line.first.drop(gone)
+      this.line.shift()
     }
   }
 
@@ -350,11 +367,17 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
 
   private readOn(): void {
     const { pending } = this
-    if (pending !== undefined && this.parser === undefined && !this.isConsuming) {
+    if (this.isHolding && pending !== undefined && this.hasRoom()) {
       this.pending = undefined
+      this.lastMs = this.service.tick() // its time begins now
       this.consume(pending)
     }
-    if (this.hasRoom() && this.receiving === undefined) this.resume()
+    if (this.hasRoom() && this.receiving === undefined && !this.isHolding) this.resume()
+  }
+
+  /** What is in `pending` waits for earlier requests, not for the rest of a head. */
+  private get isHolding(): boolean {
+    return this.pending !== undefined && this.parser === undefined
   }
 
   private pause(): void {
@@ -372,13 +395,20 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
   /** The client sends no more. One that waits for its answers still gets them; but mostly it has left. */
   ended(): void {
     this.hasEnded = true
-    const gone = new ClientGone()
-    if (this.receiving !== undefined) this.loseBody(this.receiving, gone)
-    this.isOver = true
-    if (this.parser !== undefined) this.pending = undefined // half a head
+    this.endInput()
     if (this.line.isEmpty && this.pending === undefined) this.finish()
     if (this.overMs !== 0) this.connection.destroyWhenSent()
+    const gone = new ClientGone()
     for (const req of this.line) req.finish(gone)
+  }
+
+  /** Nothing comes behind what is there: half a body is lost, half a head is none. */
+  private endInput(): void {
+    if (this.receiving !== undefined) this.loseBody(this.receiving, new ClientGone())
+    if (this.isHolding) return
+    this.isOver = true
+    this.pending = undefined
+    this.releaseParser()
   }
 
   drained(): void {
@@ -398,10 +428,15 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.receiving?.req.body.fail(gone)
     this.receiving = undefined
     for (const req of this.line) req.finish(gone)
-    if (this.parser === undefined) return
-    this.parser.reset()
-    service.parsers.put(this.parser)
+    this.releaseParser()
+  }
+
+  private releaseParser(): void {
+    const { parser } = this
+    if (parser === undefined) return
     this.parser = undefined
+    parser.reset()
+    this.service.parsers.put(parser)
   }
 
   /** Time limits of phases do what this would. */
@@ -432,8 +467,12 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     return this.service.deadlineOf(req)
   }
 
-  /** @internal Gives the socket to another protocol. The connection is counted for as long as the socket is open. */
+  /**
+   * @internal Gives the socket to another protocol. The connection is counted for as long as the socket is open. Throws
+   * `ClientGone`: of a socket that has ended nobody else is told.
+   */
   detach(): Detached {
+    if (this.hasEnded || this.connection.isClosed) throw new ClientGone()
     const { service } = this
     const head = this.pending ?? Buffer.alloc(0)
     this.pending = undefined
@@ -464,6 +503,7 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     const { service } = this
     const { timeouts } = service
     this.checkHandlers(now)
+    if (!this.line.isEmpty) this.lastMs = now // the time between requests begins behind them
     const { receiving } = this
     if (receiving !== undefined) {
       if (now - receiving.sinceMs > timeouts.bodyMs && !this.isPaused) this.endSlowBody(receiving)
@@ -496,13 +536,21 @@ export class Http1Connection implements Protocol, Member, Expiring, Arrival, Bod
     this.service.stats.timedOut++
     this.pending = undefined
     if (this.parser === undefined) this.finish()
-    else this.refuse(new HttpError(408, 'the head of the request took too long'))
+    else {
+      this.releaseParser()
+      this.refuse(new HttpError(408, 'the head of the request took too long'))
+    }
   }
 
   private cutOff(_what: 'write'): void {
     this.service.stats.timedOut++
     this.connection.destroy()
   }
+}
+
+/** 100 Continue would be taken for the answer to the request before, and so would the bytes of another protocol. */
+function standsAlone(parser: RequestParser): boolean {
+  return !isSafe(parser.method) || parser.expectsContinue || parser.wantsUpgrade
 }
 
 /** A URL without a path means its root: `http://example.com?a=b` asks for `/?a=b`. Source: RFC 9112, 3.2.1. */

@@ -1,5 +1,6 @@
 import type { RequestBody } from './body.js'
 import type { Http1Connection } from './http1-connection.js'
+import { discardBody } from './produce-body.js'
 import { HttpRequest } from './request.js'
 import { RequestHeaders, splitLines } from './request-headers.js'
 import type { RequestParser } from './request-parser.js'
@@ -13,6 +14,8 @@ export class Http1Request extends HttpRequest {
   /** The client waits for 100 before it sends the body. */
   expectsContinue: boolean
   readonly wantsUpgrade: boolean
+  /** Its answer is not sent: the connection ends with one before it. */
+  isDropped: boolean
   private readonly fieldsStart: number
   private readonly fieldsEnd: number
   private readonly hostStart: number
@@ -33,6 +36,7 @@ export class Http1Request extends HttpRequest {
     this.keepAlive = parser.keepAlive
     this.expectsContinue = parser.expectsContinue
     this.wantsUpgrade = parser.wantsUpgrade
+    this.isDropped = false
     this.fieldsStart = base + parser.fieldsStart
     this.fieldsEnd = base + parser.fieldsEnd
     this.hostStart = base + parser.hostStart
@@ -57,6 +61,13 @@ export class Http1Request extends HttpRequest {
 
   protected override get deadline(): Date | undefined {
     return this.connection.deadlineOf(this)
+  }
+
+  /** Its answer is not sent any more. */
+  drop(reason: Error): void {
+    this.isDropped = true
+    if (this.response !== undefined) discardBody(this.response.body)
+    this.finish(reason)
   }
 
   override upgrade(): Detached | undefined {

@@ -207,7 +207,7 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
   private written(): void {
     const { stream, body, req } = this
     this.isWritten = true
-    if (req?.context !== undefined) req.finish(new HttpError(500, 'the request has been answered'))
+    req?.answered()
     if (stream.readableEnded || stream.endAfterHeaders) return
     body?.fail(new ClientGone('the request has been answered: its body is read no more'))
     stream.resume() // and thrown away

@@ -1,7 +1,7 @@
 import type { RecvChan } from '../runtime/chan.js'
 import type { Operation, Routine } from '../runtime/operation.js'
 import { wait } from '../runtime/promise.js'
-import type { BodySource, BodyWriter } from './response.js'
+import type { BodySource, BodyWriter, ResponseBody } from './response.js'
 
 /** Runs a source to its end, and sends what it produces. One that is canceled is told to clean up, not waited for. */
 export function* produceBody(source: BodySource, out: BodyWriter): Routine<void> {
@@ -11,6 +11,16 @@ export function* produceBody(source: BodySource, out: BodyWriter): Routine<void>
     else yield* wait(made)
   } else if ('recv' in source) yield* forEachReceived(source, (chunk) => out.send(chunk))
   else yield* forEachOf(source, (chunk) => out.send(chunk))
+}
+
+/** Tells a source whose body nobody is going to ask for to clean up. What it fails with then nobody can be told. */
+export function discardBody(body: ResponseBody): void {
+  if (typeof body !== 'object' || !(Symbol.asyncIterator in body) || 'recv' in body) return
+  try {
+    body[Symbol.asyncIterator]()
+      .return?.()
+      .then(undefined, () => undefined)
+  } catch {}
 }
 
 /** Waits for `act` on each value of a channel, until it is closed. */

@@ -25,6 +25,9 @@ export interface Arrival {
   readonly ctx: Context
 }
 
+/** Why contexts of requests end mostly: one error for all, since it costs more than the rest of a request. */
+let over: HttpError | undefined
+
 /** Route parameters of a route that has none. */
 export const noParams: Record<string, never> = Object.freeze(Object.create(null))
 
@@ -202,6 +205,12 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
   /** @internal Adds header fields to an answer that comes from an error. */
   addErrorHeaders(more: HeaderInit): void {
     this.errorHeaders = { ...this.errorHeaders, ...more }
+  }
+
+  /** @internal Ends its context, also where somebody asks for it only later: it has been answered completely. */
+  answered(): void {
+    over ??= new HttpError(500, 'the request has been answered')
+    this.finish(over)
   }
 
   /** @internal Ends its context: with an error, or because it has been answered. */

@@ -2,7 +2,8 @@ import { STATUS_CODES } from 'node:http'
 import type { Connection } from '../net/connection.js'
 import type { DateHeader } from './date-header.js'
 import { BodySender } from './body-sender.js'
-import type { BodySource, HttpResponse } from './response.js'
+import { type BodySource, checkStatus, type HttpResponse } from './response.js'
+import { discardBody } from './produce-body.js'
 import type { ResponseHeaders } from './response-headers.js'
 
 /** What a response depends on, of the request it answers. */
@@ -64,29 +65,31 @@ function writeAny(
   date: DateHeader,
 ): BodySender | undefined {
   const { status, headers } = response
+  checkStatus(status) // it may have been set since
   const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
   if (hasOption(headers, 'close')) req.keepAlive = false
   const isBodiless = status === 204 || status === 304
   const isFixed = body === undefined || body instanceof Uint8Array
-  const declared = isFixed ? undefined : declaredLength(headers)
+  const declared = declaredLength(headers)
   const isChunked = !isFixed && !isBodiless && declared === undefined && req.minorVersion === 1
   // Without a length and chunks, the end of the connection is the end of the body.
-  if (!isFixed && declared === undefined && !isChunked) req.keepAlive = false
+  if (!isFixed && declared === undefined && !isChunked && !isBodiless) req.keepAlive = false
 
-  const keepsLength =
-    declared !== undefined ||
-    status === 304 ||
-    (isFixed && req.method === 'HEAD' && (body === undefined || headers.has('content-length')))
+  const keepsLength = declared !== undefined && (!isFixed || status === 304 || req.method === 'HEAD')
+  const isOfUnknownLength = isBodiless || (req.method === 'HEAD' && body === undefined)
   let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${headers.has('date') ? '' : date.line}`
   if (isChunked) lines += 'Transfer-Encoding: chunked\r\n'
-  else if (!keepsLength && isFixed && status !== 204) lines += `Content-Length: ${body?.length ?? 0}\r\n`
+  else if (!keepsLength && isFixed && !isOfUnknownLength) lines += `Content-Length: ${body?.length ?? 0}\r\n`
   if (!req.keepAlive) lines += 'Connection: close\r\n'
   else if (req.minorVersion === 0) lines += 'Connection: keep-alive\r\n'
   // The response is left as it is: a handler may answer with it again.
   const left = status === 426 ? ownOf426 : keepsLength && status !== 204 ? own : ownWithLength
   out.write(`${lines}${headers.linesWithout(left)}\r\n`)
 
-  if (isBodiless || req.method === 'HEAD' || body === undefined) return undefined
+  if (isBodiless || req.method === 'HEAD' || body === undefined) {
+    if (!isFixed) discardBody(body as BodySource)
+    return undefined
+  }
   if (!isFixed) return new BodySender(out, body as BodySource, isChunked, declared)
   if (body.length > mostAtOnceBytes) return new BodySender(out, inPieces(body), false, body.length)
   out.writeBytes(body)

@@ -39,7 +39,7 @@ export class HttpResponse {
     headers?: HeaderInit,
     /** @internal */ contentType?: string,
   ) {
-    if (!Number.isInteger(status) || status < 200 || status > 599) throw badStatus(status)
+    checkStatus(status)
     this.status = status
     this.body = body
     this.contentType = contentType
@@ -102,6 +102,8 @@ function encodeLocation(location: string): string {
   return location.replace(/[^\x21-\x7e\r\n\0]+/g, encodeURI)
 }
 
-function badStatus(status: number): ArgumentError {
-  return new ArgumentError(`a response's status is a whole number from 200 to 599, not ${status}`)
+/** @internal @throws ArgumentError for what is no status of a final response. */
+export function checkStatus(status: number): void {
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new ArgumentError(`a response's status is a whole number from 200 to 599, not ${status}`)
 }

@@ -16,8 +16,8 @@ export interface ThreadJob {
   readonly options: Omit<ServeOptions, keyof Endpoint>
   /** A descriptor of the socket that all threads accept on. */
   readonly fd: number
-  /** Closed to begin the shutdown. */
-  readonly stop: RecvChan<never>
+  /** Gives each thread the time for its shutdown, in ms, which then begins. */
+  readonly stop: RecvChan<number>
   /** Which server it is, of several in one process. */
   readonly id: number
 }
@@ -36,8 +36,7 @@ export const serveThread = task(import.meta.url, 'serveThread', function* (job: 
   if (tls !== undefined) renew(server, tls)
   try {
     yield* server.listening()
-    yield* job.stop.recv()
-    server.shutdown()
+    server.shutdown(yield* job.stop.recv())
     yield* server
   } finally {
     running.delete(job.id)
@@ -49,6 +48,11 @@ export const serveThread = task(import.meta.url, 'serveThread', function* (job: 
 /** What a server of this thread has done; `undefined` when it has none. */
 export const threadStats = task(import.meta.url, 'threadStats', (id: number): ServerStats | undefined =>
   running.get(id)?.stats(),
+)
+
+/** Ends the server of this thread at once. */
+export const closeThread = task(import.meta.url, 'closeThread', (id: number): void =>
+  running.get(id)?.close(),
 )
 
 /** Gives the server of this thread other certificates. */

@@ -27,17 +27,21 @@ export interface ServeAllOptions extends ServeOptions {
 export function serve(app: Served, { procs: count = 1, module, ...options }: ServeAllOptions = {}): Server {
   const threads = threadsOf(count)
   if (threads === 1) return new Server(appOf(app), options)
-  if (options.onError !== undefined) {
-    throw new ArgumentError(
-      'serve() on several threads cannot send onError to them: leave it out, and let a middleware of the app see errors',
-    )
-  }
+  if (options.onError !== undefined) throw unsendable('onError', 'let a middleware of the app see errors')
+  if (options.connections?.onAlarm !== undefined)
+    throw unsendable('connections.onAlarm', 'look at what threadStats() says')
   return new Server(appOf(app), options, {
     app,
     count: threads - 1,
     module: module ?? callerOf(serve),
     tasks: () => import('./serve-thread.js'),
   })
+}
+
+function unsendable(name: string, instead: string): ArgumentError {
+  return new ArgumentError(
+    `serve() on several threads cannot send ${name} to them: leave it out, and ${instead}`,
+  )
 }
 
 function threadsOf(count: number | 'all'): number {

@@ -30,7 +30,7 @@ let lastId = 0
 /** The threads beside the main one that accept connections of a server. One that dies is replaced. */
 export class ServerThreads {
   private readonly id = ++lastId
-  private stopping: SharedChan<never> | undefined = undefined
+  private stopping: SharedChan<number> | undefined = undefined
   private readonly keepers: Goroutine<void>[] = []
   private isOver = false
 
@@ -46,7 +46,7 @@ export class ServerThreads {
     const { app, count, module } = this.crew
     const { nameOf } = yield* wait(this.crew.tasks())
     const name = yield* wait(nameOf(app, module))
-    const stop = sharedChan<never>()
+    const stop = sharedChan<number>(count)
     this.stopping = stop
     const { limits, timeouts, connections, graceMs, lameDuckMs } = this.options
     const options = definedOnly({ limits, timeouts, connections, graceMs, lameDuckMs })
@@ -62,11 +62,17 @@ export class ServerThreads {
       for (let p = 1; p <= this.keepers.length; p++) go(this.pass.bind(this), p, tls)
   }
 
-  /** Begins the shutdown on all of them. */
-  stop(): void {
+  /** Begins the shutdown on all of them, which have so long for it. */
+  stop(graceMs: number): void {
     if (this.isOver) return
     this.isOver = true
+    for (let i = 0; i < this.crew.count; i++) this.stopping?.trySend(graceMs) // each takes one
     this.stopping?.close()
+  }
+
+  /** Ends the servers of all of them at once. */
+  close(): void {
+    for (let p = 1; p <= this.keepers.length; p++) go(this.cut.bind(this), p)
   }
 
   /** Waits until all have shut down. */
@@ -94,6 +100,15 @@ export class ServerThreads {
     }
   }
 
+  private *cut(p: number): Routine<void> {
+    const { closeThread } = yield* wait(this.crew.tasks())
+    try {
+      yield* closeThread.on(p)(this.id)
+    } catch (error) {
+      if (!(error instanceof WorkerDied)) throw error // with its server
+    }
+  }
+
   private *keep(p: number, job: ThreadTasks.ThreadJob): Routine<void> {
     const { serveThread } = yield* wait(this.crew.tasks())
     for (let { fd } = job; ; ) {
@@ -106,12 +121,11 @@ export class ServerThreads {
         })
         return
       } catch (error) {
-        if (!(error instanceof WorkerDied) || this.isOver) throw error
-        complain(
-          `thread ${p} of the server has died (${error.message}): its connections are lost, another one takes its place`,
-        )
+        if (!(error instanceof WorkerDied)) throw error
+        const then = this.isOver ? '' : ', another one takes its place'
+        complain(`thread ${p} of the server has died (${error.message}): its connections are lost${then}`)
       }
-      yield* sleep(pauseMs)
+      if (!this.isOver) yield* sleep(pauseMs)
       if (this.isOver) return
       ;[fd = -1] = yield* this.listener.duplicates(1)
     }

@@ -56,6 +56,9 @@ export class Server implements PromiseLike<void> {
   private readonly stopping: CancelContext
   private readonly working: CancelContext
   private readonly threads: ServerThreads | undefined
+  /** Ends when nothing is waited for any more. */
+  private readonly hurry: CancelContext
+  private readonly lameDuckMs: number
   private graceMs: number
 
   /** @internal */
@@ -68,6 +71,8 @@ export class Server implements PromiseLike<void> {
     if (!thread.prepared) prepareThread()
     const on = scheduler()
     this.graceMs = checkedMs('graceMs', given.graceMs ?? defaultGraceMs)
+    this.lameDuckMs = checkedMs('lameDuckMs', given.lameDuckMs ?? 0)
+    this.hurry = withCancel(background())
     this.stopping = withCancel(given.ctx ?? background())
     this.working = withCancel(background())
     this.service = new Service(
@@ -120,9 +125,13 @@ export class Server implements PromiseLike<void> {
     this.stopping.cancel(new ServerClosed())
   }
 
-  /** Ends all at once. */
+  /** Ends all at once, also where a shutdown has begun that takes its time. */
   close(): void {
     this.shutdown(0)
+    this.hurry.cancel()
+    if (!this.service.isClosing) return // what begins then takes no time
+    this.manager.cutAll()
+    this.threads?.close()
   }
 
   /**
@@ -182,19 +191,38 @@ export class Server implements PromiseLike<void> {
   }
 
   private *live(): Routine<void> {
-    yield* this.opening.join()
-    using signals = new Signals(this.given.signals ?? true, () => this.stopping.cancel())
-    yield* this.stopping.done()
-    signals.exitAtNext()
-    this.service.isDraining = true
-    yield* sleep(this.given.lameDuckMs ?? 0)
+    try {
+      yield* this.opening.join()
+      using signals = new Signals(this.given.signals ?? true, () => this.stopping.cancel())
+      yield* this.stopping.done()
+      signals.exitAtNext()
+      this.service.isDraining = true
+      this.threads?.stop(this.graceMs) // they are lame ducks themselves, at the same time
+      yield* this.beLameDuck()
+      this.stopAccepting()
+      yield* this.manager.shutdown(this.graceMs)
+      if (this.threads !== undefined) yield* this.threads.ended()
+    } finally {
+      this.stopAccepting() // one that has not begun on all threads listens on this one
+      this.manager.cutAll()
+      this.stopping.cancel()
+      this.working.cancel(new ServerClosed())
+    }
+  }
+
+  private *beLameDuck(): Routine<void> {
+    try {
+      yield* sleep(this.lameDuckMs).within(this.hurry)
+    } catch (error) {
+      if (this.hurry.err === undefined) throw error
+    }
+  }
+
+  private stopAccepting(): void {
+    if (this.service.isClosing) return
     this.service.isClosing = true
     this.listener.stop()
     this.tls?.stop()
-    this.threads?.stop()
-    yield* this.manager.shutdown(this.graceMs)
-    if (this.threads !== undefined) yield* this.threads.ended()
-    this.working.cancel(new ServerClosed())
   }
 
   private acceptorOf({ tls, onError = reportError }: ServeOptions): TlsAcceptor | undefined {

@@ -3,6 +3,8 @@ import type { Context } from '../context/context.js'
 import { DeadlineExceeded } from '../context/deadline.js'
 import { TimerWheel } from '../net/timer-wheel.js'
 import { Canceled } from '../runtime/errors.js'
+import { isThenable } from '../runtime/go.js'
+import { complain } from '../runtime/host.js'
 import type { Routine } from '../runtime/operation.js'
 import type { Scheduler } from '../runtime/scheduler.js'
 import { Pool } from '../sync/pool.js'
@@ -17,7 +19,7 @@ import type { HttpRequest } from './request.js'
 import { type Exchange, RequestGoroutine, settleChecked } from './request-goroutine.js'
 import { RequestParser } from './request-parser.js'
 import { HttpResponse } from './response.js'
-import { ResponseHeaders } from './response-headers.js'
+import { type HeaderInit, ResponseHeaders } from './response-headers.js'
 import { TargetCache } from './target-cache.js'
 
 /** What answers requests: a router. */
@@ -108,25 +110,36 @@ export class Service {
     route: Route,
   ): void {
     const isTurn = this.on.beginEvent()
-    settleChecked(exchange, req, failed, value, route)
-    if (isTurn) this.on.endEvent()
+    try {
+      settleChecked(exchange, req, failed, value, route)
+    } finally {
+      if (isTurn) this.on.endEvent()
+    }
   }
 
-  /** What a client is told of an error. Whatever is no `HttpError` is reported here, and a secret there. */
+  /**
+   * What a client is told of an error. Whatever is no `HttpError` is reported here, and a secret there. It never fails: a
+   * header that an error cannot have makes a 500 of it.
+   */
   responseTo(error: unknown, req?: HttpRequest): HttpResponse {
-    const isMeant = error instanceof HttpError
-    if (!isMeant && !isEnd(error, req)) this.report(error, req)
-    const { body, contentType } = isMeant ? problemOf(error) : unknownProblem()
-    const response = new HttpResponse(isMeant ? error.status : 500, body, req?.errorHeaders)
-    response.headers.set('Content-Type', contentType)
-    if (!isMeant || error.headers === undefined) return response
-    for (const [name, value] of new ResponseHeaders(error.headers)) response.headers.set(name, value)
-    return response
+    if (!(error instanceof HttpError) && !isEnd(error, req)) this.report(error, req)
+    try {
+      return problemResponse(error, req?.errorHeaders)
+    } catch (broken) {
+      this.report(broken, req)
+      return problemResponse(undefined, undefined)
+    }
   }
 
+  /** Tells `onError`. It never fails: what `onError` throws would end the turn of all goroutines. */
   report(error: unknown, req?: HttpRequest): void {
     this.stats.failed++
-    this.onError(error, req)
+    try {
+      const told: unknown = this.onError(error, req)
+      if (isThenable(told)) told.then(undefined, onErrorFailed) // an async function is one that returns nothing
+    } catch (failure) {
+      onErrorFailed(failure)
+    }
   }
 
   deadlineOf(req: HttpRequest): Date | undefined {
@@ -159,6 +172,22 @@ export class ServiceStats {
 
 /** Methods that exist, whether or not somebody answers them here. */
 export const knownMethods: ReadonlySet<string> = new Set(METHODS)
+
+function problemResponse(error: unknown, headers: HeaderInit | undefined): HttpResponse {
+  const isMeant = error instanceof HttpError
+  const { body, contentType } = isMeant ? problemOf(error) : unknownProblem()
+  const response = new HttpResponse(isMeant ? error.status : 500, body, headers)
+  response.headers.set('Content-Type', contentType)
+  if (!isMeant || error.headers === undefined) return response
+  for (const [name, value] of new ResponseHeaders(error.headers)) response.headers.set(name, value)
+  return response
+}
+
+function onErrorFailed(failure: unknown): void {
+  complain(
+    `onError failed: ${failure instanceof Error ? (failure.stack ?? failure.message) : String(failure)}`,
+  )
+}
 
 /** Whether a handler only passes on that its request has come to an end: nothing is broken. */
 function isEnd(error: unknown, req: HttpRequest | undefined): boolean {
