@@ -39,9 +39,8 @@ describe('serve() on several threads', () => {
     const server = serve(app, { ...quiet, procs: 'all', module })
     const { port = 0 } = await server.listening()
     const seen = new Set<string>()
-    for (let i = 0; i < 200 && seen.size < 3; i++)
-      for (const id of (await threads(port, 10)).keys()) seen.add(id)
-    expect(seen.size).toBe(3)
+    // A thread begins to accept some time after the first one; the test's own limit ends the wait for one that never does.
+    while (seen.size < 3) for (const id of (await threads(port, 10)).keys()) seen.add(id)
     const stats = await server.threadStats()
     expect(stats).toHaveLength(3)
     expect(stats.every(({ requests }) => requests > 0)).toBe(true)
@@ -69,13 +68,7 @@ describe('serve() on several threads', () => {
       }
       client.close()
     }
-    let others = 0
-    for (let i = 0; i < 200 && others === 0; i++) {
-      const answered = await threads(port, 5)
-      others = [...answered.keys()].length > 1 ? 1 : 0
-      await go(pause)
-    }
-    expect(others).toBe(1)
+    for (let answering = 0; answering < 2; answering = (await threads(port, 5)).size) await go(pause)
     server.close()
     await server
   }, 60_000)
