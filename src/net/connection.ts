@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Scheduler } from '../runtime/scheduler.js'
+import { hear, leave, readOn } from './socket-events.js'
 
 /** What speaks over a connection. It is told of what comes; all of it happens inside a turn of the scheduler. */
 export interface Protocol {
@@ -17,13 +18,15 @@ export interface Protocol {
 
 /** Bytes that are collected in a turn before they leave: beyond that they leave at once, so that `isFull` tells the truth. */
 const mostHeldBytes = 65_536
+/** More than so many bytes that the peer's side has not taken make a connection full. */
+const highWaterBytes = 16_384
 
 /**
  * A socket that writes once a turn: what is written during a turn of the scheduler leaves in one write at its end.
  *
- * Strings are latin-1: what a protocol writes as text is ASCII, and such text costs no bytes before it is sent. The
- * socket's listeners are shared by all connections, which find theirs by a property of the socket: a closure an event
- * and connection would cost an idle connection a kilobyte.
+ * Strings are latin-1: what a protocol writes as text is ASCII, and such text costs no bytes before it is sent. What is
+ * sent goes to the socket's `_write`, past its stream's buffer: the kernel mostly takes it at once, and what has to wait
+ * waits here. Nobody else may write to the socket.
  */
 export class Connection {
   protocol: Protocol
@@ -33,6 +36,14 @@ export class Connection {
   private chunkBytes: number
   private isDirty: boolean
   private endsNext: boolean
+  private diesNext: boolean
+  /** Receives no more until `resume`. */
+  isPaused: boolean
+  /** Length of the write that the peer's side has not taken yet: those after it wait here. */
+  private writingBytes: number
+  private isSending: boolean
+  /** The peer reads more slowly than this side writes: `drained` will tell when to go on. */
+  isFull: boolean
   private error: Error | undefined
   /** Bytes received so far. */
   receivedBytes: number
@@ -55,6 +66,11 @@ export class Connection {
     this.chunkBytes = 0
     this.isDirty = false
     this.endsNext = false
+    this.diesNext = false
+    this.isPaused = false
+    this.writingBytes = 0
+    this.isSending = false
+    this.isFull = false
     this.error = undefined
     this.receivedBytes = 0
     this.reads = 0
@@ -62,7 +78,7 @@ export class Connection {
     this.place = -1
     this.seenActivity = 0
     this.seenAt = 0
-    attach(socket, this)
+    hear(socket, this)
   }
 
   get isClosed(): boolean {
@@ -74,14 +90,9 @@ export class Connection {
     return this.socket.bytesWritten ?? 0 // Node has none for a socket that was closed before it was open
   }
 
-  /** The peer reads more slowly than this side writes: `drained` will tell when to go on. */
-  get isFull(): boolean {
-    return this.socket.writableNeedDrain
-  }
-
   /** Bytes that wait for the end of the turn or for the peer. */
   get pendingBytes(): number {
-    return this.text.length + this.chunkBytes + this.socket.writableLength
+    return this.text.length + this.chunkBytes + this.writingBytes
   }
 
   /** Bytes that the peer's side has taken: what grows as long as a slow one makes progress. */
@@ -126,25 +137,34 @@ export class Connection {
   /** Ends the connection as soon as what was written has gone out. */
   destroyWhenSent(): void {
     this.flush()
-    this.socket.destroySoon()
+    if (this.writingBytes === 0) this.socket.destroySoon()
+    else this.diesNext = true
   }
 
   /** Hands the socket over, paused: what was written has been sent, and nothing of it is heard here any more. */
   detach(): Socket {
     this.flush()
     const { socket } = this
-    socket.pause()
-    release(socket)
+    // What has to wait still waits in the stream's buffer now, before what the next one writes.
+    for (const chunk of [...(this.chunks ?? []), this.text]) if (chunk !== '') socket.write(chunk, 'latin1')
+    this.text = ''
+    this.chunks = undefined
+    this.chunkBytes = 0
+    this.isFull = false
+    this.writingBytes = 0
+    leave(socket)
     return socket
   }
 
   /** Receives no more until `resume`: the peer notices when the buffers between have filled. */
   pause(): void {
-    this.socket.pause()
+    this.isPaused = true
   }
 
   resume(): void {
-    this.socket.resume()
+    if (!this.isPaused) return
+    this.isPaused = false
+    readOn(this.socket)
   }
 
   /** @internal */
@@ -153,18 +173,36 @@ export class Connection {
     this.flush()
   }
 
-  /** Sends what was written now instead of at the end of the turn. */
+  /** Sends what was written now instead of at the end of the turn, behind what the peer's side has not taken yet. */
   flush(): void {
     const { socket, text, chunks } = this
+    if (this.writingBytes > 0) {
+      this.noteFullness()
+      return
+    }
+    const bytes = text.length + this.chunkBytes
     this.text = ''
     this.chunks = undefined
     this.chunkBytes = 0
     if (!socket.writable) return
-    if (chunks === undefined) {
-      if (text !== '') this.sent(socket.write(text, 'latin1'))
-    } else {
-      if (text !== '') chunks.push(text)
-      this.flushAll(chunks)
+    if (bytes > 0) {
+      this.writes++
+      this.writingBytes = bytes
+      this.isSending = true
+      const sent = (error?: Error | null) => this.sent(error)
+      if (chunks === undefined) socket._write(text, 'latin1', sent)
+      else {
+        if (text !== '') chunks.push(text)
+        socket._writev?.(
+          chunks.map((chunk) => ({ chunk, encoding: 'latin1' })),
+          sent,
+        )
+      }
+      this.isSending = false
+      if (this.writingBytes > 0) {
+        this.noteFullness()
+        return
+      }
     }
     // Not in the middle of a turn: what is written after `end` in the same turn still leaves.
     if (this.endsNext && !this.isDirty) {
@@ -173,19 +211,24 @@ export class Connection {
     }
   }
 
-  private flushAll(chunks: (string | Uint8Array)[]): void {
-    const { socket } = this
-    let hasRoom = true
-    socket.cork()
-    for (const chunk of chunks)
-      hasRoom = typeof chunk === 'string' ? socket.write(chunk, 'latin1') : socket.write(chunk)
-    socket.uncork()
-    this.sent(hasRoom)
+  /** The peer's side has taken what was sent last: mostly at once, within the call that sends it. */
+  private sent(error: Error | null | undefined): void {
+    if (error != null) this.socket.destroy(error)
+    if (this.isClosed) return // what was under way is lost, and so is what waits behind it
+    this.writingBytes = 0
+    if (this.isSending) return
+    this.flush()
+    if (this.writingBytes > 0) return
+    if (this.diesNext) this.socket.destroySoon()
+    if (!this.isFull) return
+    this.isFull = false
+    if (!this.isClosed) this.tell('drained')
   }
 
-  private sent(hasRoom: boolean): void {
-    this.writes++
-    if (!hasRoom) this.protocol.filled?.()
+  private noteFullness(): void {
+    if (this.isFull || this.pendingBytes <= highWaterBytes) return
+    this.isFull = true
+    this.protocol.filled?.()
   }
 
   private soil(): void {
@@ -194,7 +237,7 @@ export class Connection {
   }
 
   /** @internal */
-  receive(bytes: Buffer): void {
+  received(bytes: Buffer): void {
     this.receivedBytes += bytes.length
     this.reads++
     const isTurn = this.on.beginEvent()
@@ -205,8 +248,23 @@ export class Connection {
     }
   }
 
-  /** @internal Tells the protocol of an event inside a turn. */
-  tell(event: 'ended' | 'drained' | 'closed'): void {
+  /** @internal */
+  ended(): void {
+    this.tell('ended')
+  }
+
+  /** @internal The socket failed: `closed` follows. */
+  failed(error: Error): void {
+    this.error ??= error
+  }
+
+  /** @internal */
+  closed(): void {
+    this.tell('closed')
+  }
+
+  /** Tells the protocol of an event inside a turn. */
+  private tell(event: 'ended' | 'drained' | 'closed'): void {
     const isTurn = this.on.beginEvent()
     try {
       if (event === 'closed') this.protocol.closed(this.error)
@@ -215,53 +273,4 @@ export class Connection {
       if (isTurn) this.on.endEvent()
     }
   }
-
-  /** @internal The socket failed: `closed` follows. */
-  fail(error: Error): void {
-    this.error ??= error
-  }
-}
-
-const connection = Symbol('connection')
-
-interface Attached extends Socket {
-  [connection]?: Connection
-}
-
-function attach(socket: Attached, to: Connection): void {
-  socket[connection] = to
-  socket.on('data', onData)
-  socket.on('end', onEnd)
-  socket.on('drain', onDrain)
-  socket.on('error', onError)
-  socket.on('close', onClose)
-}
-
-function release(socket: Attached): void {
-  delete socket[connection]
-  socket.off('data', onData)
-  socket.off('end', onEnd)
-  socket.off('drain', onDrain)
-  socket.off('error', onError)
-  socket.off('close', onClose)
-}
-
-function onData(this: Attached, bytes: Buffer): void {
-  this[connection]?.receive(bytes)
-}
-
-function onEnd(this: Attached): void {
-  this[connection]?.tell('ended')
-}
-
-function onDrain(this: Attached): void {
-  this[connection]?.tell('drained')
-}
-
-function onError(this: Attached, error: Error): void {
-  this[connection]?.fail(error)
-}
-
-function onClose(this: Attached): void {
-  this[connection]?.tell('closed')
 }

@@ -40,7 +40,6 @@ export class WaitingRoom {
   next(): Socket | undefined {
     for (const one of this.waiting) {
       this.leave(one)
-      one.socket.resume() // flows when somebody listens, later in this turn
       return one.socket
     }
     return undefined

@@ -205,8 +205,8 @@ export class Scheduler {
   }
 
   /**
-   * Begins to handle an event of the host; `endEvent` then runs what it made ready, at once. False inside a turn, where
-   * goroutines run anyhow.
+   * Begins to handle an event of the host; after `endEvent` what it made ready runs, in one turn with what the events
+   * made ready that came with it. False inside a turn, where goroutines run anyhow.
    */
   beginEvent(): boolean {
     if (this.running) return false
@@ -216,7 +216,7 @@ export class Scheduler {
 
   endEvent(): void {
     this.running = false
-    this.turn()
+    if (!this.isIdle || this.watchers.length > 0) this.afterEventLoop()
   }
 
   /** Calls `watcher` at the end of this turn, or of the next one where none runs. */
