@@ -1,5 +1,6 @@
 import type { Expiring, TimerWheel } from '../net/timer-wheel.js'
 import type { Linked } from '../runtime/wait-list.js'
+import { flat } from './bytes.js'
 
 const secondMs = 1000
 
@@ -35,7 +36,7 @@ export class DateHeader implements Expiring {
     const line = this.line
     let opening = this.openings.get(contentType)
     if (opening === undefined) {
-      opening = `HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n${line}`
+      opening = flat(`HTTP/1.1 200 OK\r\nContent-Type: ${contentType}\r\n${line}`)
       this.openings.set(contentType, opening)
     }
     return opening
@@ -49,7 +50,7 @@ export class DateHeader implements Expiring {
   private refresh(): string {
     const now = this.epochNow()
     this.wheel.set(this, secondMs - (now % secondMs))
-    this.text = `Date: ${new Date(now).toUTCString()}\r\n`
+    this.text = flat(`Date: ${new Date(now).toUTCString()}\r\n`)
     return this.text
   }
 }

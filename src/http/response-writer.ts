@@ -4,6 +4,7 @@ import type { DateHeader } from './date-header.js'
 import { BodySender } from './body-sender.js'
 import { type BodySource, checkStatus, type HttpResponse } from './response.js'
 import { discardBody } from './produce-body.js'
+import { flat } from './bytes.js'
 import type { ResponseHeaders } from './response-headers.js'
 
 /** What a response depends on, of the request it answers. */
@@ -15,7 +16,7 @@ export interface Asked {
 }
 
 /** Lines for the lengths that most bodies have. */
-const lengthLines = Array.from({ length: 1024 }, (_, length) => `Content-Length: ${length}\r\n\r\n`)
+const lengthLines = Array.from({ length: 1024 }, (_, length) => flat(lengthLine(length)))
 /** Fields that the server writes itself. */
 const own: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade'])
 const ownWithLength: ReadonlySet<string> = new Set([...own, 'content-length'])
@@ -49,7 +50,10 @@ export function writeResponse(
   if (!isPlain) return writeAny(out, req, response, date)
   const { length } = body
   if (isAscii(body)) {
-    out.write(date.opening(contentType) + (lengthLines[length] ?? lengthLine(length)) + body)
+    // One after the other: a text of flat pieces is put together faster than one of texts of pieces.
+    out.write(date.opening(contentType))
+    out.write(lengthLines[length] ?? lengthLine(length))
+    out.write(body)
     return undefined
   }
   const encoded = Buffer.from(body, 'utf8')

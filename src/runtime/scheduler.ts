@@ -325,16 +325,19 @@ export class Scheduler {
     this.running = true
     this.isOver = false
     thread.fuel = Math.min(thread.fuel, this.fullTank)
-    let more: boolean
-    do {
-      this.relays = !this.shuffle
-      this.runQueue()
-      this.relays = false // nobody runs: those that the clock wakes queue up in the order of their time
-      // What it does may make a goroutine ready without its knowing.
-      more = !this.isIdle || this.onIdle?.() === true || !this.isIdle
-    } while (more && !this.sliceIsOver())
-    if (this.watchers.length > 0) this.tellWatchers()
-    this.running = false
+    let more = true
+    try {
+      do {
+        this.relays = !this.shuffle
+        this.runQueue()
+        this.relays = false // nobody runs: those that the clock wakes queue up in the order of their time
+        // What it does may make a goroutine ready without its knowing.
+        more = !this.isIdle || this.onIdle?.() === true || !this.isIdle
+      } while (more && !this.sliceIsOver())
+      if (this.watchers.length > 0) this.tellWatchers()
+    } finally {
+      this.running = false // what throws here is a broken program, but must not stand still as well
+    }
     thread.heartbeat?.rest()
     if (more || !this.isIdle) this.afterEventLoop()
   }
