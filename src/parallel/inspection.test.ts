@@ -23,9 +23,13 @@ describe('schedStats', () => {
 describe('dump', () => {
   it('covers the goroutines of all threads', () =>
     run(function* () {
-      const g = go(slow.on(1), 200)
-      yield* sleep(50)
-      const text = dump()
+      const g = go(slow.on(1), 1000)
+      let text = ''
+      // The thread may have to start first.
+      for (let i = 0; i < 90 && !text.includes('[sleep]'); i++) {
+        yield* sleep(10)
+        text = dump()
+      }
       yield* g
       expect(text).toContain('[task]')
       expect(text).toMatch(/processor 1:\n\ngoroutine \d+ \[sleep\]:[\s\S]*tasks\.ts/)
