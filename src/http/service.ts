@@ -2,6 +2,7 @@ import { METHODS } from 'node:http'
 import type { Context } from '../context/context.js'
 import { DeadlineExceeded } from '../context/deadline.js'
 import { TimerWheel } from '../net/timer-wheel.js'
+import { Refused } from '../resilience/refused.js'
 import { Canceled } from '../runtime/errors.js'
 import { isThenable } from '../runtime/go.js'
 import { complain } from '../runtime/host.js'
@@ -17,6 +18,7 @@ import type { Limits, Timeouts } from './limits.js'
 import { problemOf, unknownProblem } from './problem.js'
 import type { HttpRequest } from './request.js'
 import { type Exchange, RequestGoroutine, settleChecked } from './request-goroutine.js'
+import { refusal } from './refusal.js'
 import { RequestParser } from './request-parser.js'
 import { HttpResponse } from './response.js'
 import { type HeaderInit, ResponseHeaders } from './response-headers.js'
@@ -118,13 +120,14 @@ export class Service {
   }
 
   /**
-   * What a client is told of an error. Whatever is no `HttpError` is reported here, and a secret there. It never fails: a
-   * header that an error cannot have makes a 500 of it.
+   * What a client is told of an error. Whatever is neither an `HttpError` nor a guard's refusal is reported here, and a
+   * secret there. It never fails: a header that an error cannot have makes a 500 of it.
    */
   responseTo(error: unknown, req?: HttpRequest): HttpResponse {
-    if (!(error instanceof HttpError) && !isEnd(error, req)) this.report(error, req)
+    const told = error instanceof Refused ? refusal(error, 503) : error // of something that the handler has called
+    if (!(told instanceof HttpError) && !isEnd(told, req)) this.report(told, req)
     try {
-      return problemResponse(error, req?.errorHeaders)
+      return problemResponse(told, req?.errorHeaders)
     } catch (broken) {
       this.report(broken, req)
       return problemResponse(undefined, undefined)
