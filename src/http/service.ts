@@ -6,6 +6,7 @@ import { Refused } from '../resilience/refused.js'
 import { Canceled } from '../runtime/errors.js'
 import { isThenable } from '../runtime/go.js'
 import { complain } from '../runtime/host.js'
+import { apart, asyncContext } from '../runtime/locals.js'
 import type { Routine } from '../runtime/operation.js'
 import type { Scheduler } from '../runtime/scheduler.js'
 import { Pool } from '../sync/pool.js'
@@ -77,6 +78,15 @@ export class Service {
   /** Has a request handled; `exchange` is told of the answer, now or later. */
   dispatch(req: HttpRequest, exchange: Exchange): void {
     this.stats.requests++
+    // The stores that a handler enters are its own: the next request of the connection must not see them.
+    if (asyncContext.capture !== undefined) apart(() => this.handle(req, exchange))
+    else {
+      this.handle(req, exchange)
+      asyncContext.leaveFirst?.()
+    }
+  }
+
+  private handle(req: HttpRequest, exchange: Exchange): void {
     try {
       const route = this.app.route(req)
       const reply = route.handler(req)

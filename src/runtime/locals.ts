@@ -11,10 +11,14 @@ import { contextSwitch, resume, thread } from './scheduler.js'
  * to be are watched. Once there is one, each step of a goroutine runs inside an AsyncResource of its own, which is
  * renewed when it parks, because `enterWith` may have changed the context.
  */
-export const asyncContext: { capture: (() => unknown) | undefined } = { capture: undefined }
+export const asyncContext: {
+  capture: (() => unknown) | undefined
+  /** Takes back the very first store, where it was entered outside of goroutines. */
+  leaveFirst: (() => void) | undefined
+} = { capture: undefined, leaveFirst: undefined }
 
 interface Resource {
-  runInAsyncScope<R>(fn: (g: Goroutine<unknown>) => R, thisArg: undefined, g: Goroutine<unknown>): R
+  runInAsyncScope<A, R>(fn: (arg: A) => R, thisArg: undefined, arg: A): R
 }
 interface AsyncHooks {
   AsyncResource: new (type: string, options: { requireManualDestroy: boolean }) => Resource
@@ -55,8 +59,23 @@ export function watchAsyncContext(): void {
     const result = enterWith.apply(this, args)
     // The step that enters the very first store has no resource of its own yet, so what it enters is kept here.
     if (thread.current !== undefined) thread.current.locals = capture()
+    else {
+      asyncContext.leaveFirst = () => {
+        asyncContext.leaveFirst = undefined
+        enterWith.call(this, undefined)
+      }
+    }
     return result
   }
+}
+
+/**
+ * Calls `fn`, which is no goroutine, so that the stores that it enters are not seen behind it. Before there is any store,
+ * calling `fn` and then `leaveFirst` is enough.
+ */
+export function apart(fn: () => void): void {
+  if (asyncContext.capture === undefined) fn()
+  else (asyncContext.capture() as Resource).runInAsyncScope(fn, undefined, undefined)
 }
 
 // Whether a store was entered before anybody watched. Node 20 keeps stores on the resource itself, later ones in a map.
