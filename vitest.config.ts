@@ -16,7 +16,7 @@ export default defineConfig({
     // A process a file: goroutine leaks, unhandled failures and collected garbage cannot cross files.
     pool: 'forks',
     execArgv: ['--expose-gc'],
-    testTimeout: 10_000,
+    testTimeout: 30_000,
     projects: [
       {
         extends: true,
