@@ -61,11 +61,13 @@ export class EventConsumer<In, Out> implements Consumer<In, Out> {
   private call(conn: FramedConnection<In, Out>, fn: unknown, event: () => unknown): void {
     try {
       const result = event()
-      if (isLasting(result))
-        conn.run(
-          invoke(() => result, []),
-          fn as GoFunction,
-        )
+      if (!isLasting(result)) return
+      // The goroutine that waits for it begins behind this event, and Node calls a rejection unhandled before that.
+      if (result instanceof Promise) result.catch(() => undefined)
+      conn.run(
+        invoke(() => result, []),
+        fn as GoFunction,
+      )
     } catch (error) {
       conn.failed(error)
     }
