@@ -1,9 +1,8 @@
+import { exportsOf } from '../net/across-threads.js'
+import type { Berth } from '../net/crew.js'
 import type { Endpoint } from '../net/listener.js'
 import type { TlsOptions } from '../net/tls-options.js'
-import { loadModule } from '../parallel/module-loader.js'
 import { task } from '../parallel/task.js'
-import type { RecvChan } from '../runtime/chan.js'
-import { ArgumentError } from '../runtime/errors.js'
 import { wait } from '../runtime/promise.js'
 import type { ServeOptions, ServerStats } from './serve-options.js'
 import { appOf, Server, type Served } from './server.js'
@@ -12,14 +11,8 @@ import { appOf, Server, type Served } from './server.js'
 export interface ThreadJob {
   /** The module that exports the app, and under which name. */
   readonly module: string
-  readonly name: string
-  readonly options: Omit<ServeOptions, keyof Endpoint>
-  /** A descriptor of the socket that all threads accept on. */
-  readonly fd: number
-  /** Gives each thread the time for its shutdown, in ms, which then begins. */
-  readonly stop: RecvChan<number>
-  /** Which server it is, of several in one process. */
-  readonly id: number
+  readonly names: { readonly app?: string }
+  readonly options: Omit<ServeOptions, Exclude<keyof Endpoint, 'backlog'>>
 }
 
 /** The servers of this thread. */
@@ -28,14 +21,15 @@ const running = new Map<number, Server>()
 const newer = new Map<number, TlsOptions>()
 
 /** Serves on the thread that runs it, until `stop` is closed and what was under way has ended. */
-export const serveThread = task(import.meta.url, 'serveThread', function* (job: ThreadJob) {
-  const app = appOf(yield* wait(exportOf(job.module, job.name)))
-  const server = new Server(app, { ...job.options, fd: job.fd, signals: false })
+export const serveThread = task(import.meta.url, 'serveThread', function* (job: ThreadJob & Berth) {
+  const { app } = yield* wait(exportsOf('serve', job.module, job.names))
+  const server = new Server(appOf(app as Served), { ...job.options, fd: job.fd, signals: false })
   running.set(job.id, server)
   const tls = newer.get(job.id)
   if (tls !== undefined) renew(server, tls)
   try {
     yield* server.listening()
+    job.ready.trySend(1)
     server.shutdown(yield* job.stop.recv())
     yield* server
   } finally {
@@ -65,22 +59,4 @@ export const setThreadTls = task(import.meta.url, 'setThreadTls', (id: number, t
 function renew(server: Server, { cert, key, passphrase, ca, sni }: TlsOptions): void {
   const all = { cert, key, passphrase, ca, sni }
   server.setCertificates(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
-}
-
-/** Under which name a module exports the app. @throws ArgumentError if it does not. */
-export async function nameOf(app: Served, module: string): Promise<string> {
-  const exports = (await loadModule(module)) as Record<string, unknown>
-  const name = Object.keys(exports).find((each) => exports[each] === app)
-  if (name !== undefined) return name
-  throw new ArgumentError(
-    `serve() on several threads: ${module} does not export the app, so no thread could load it; write \`export const app = …\` there, or say with \`module\` (an import.meta.url) which one exports it`,
-  )
-}
-
-async function exportOf(module: string, name: string): Promise<Served> {
-  const exports = (await loadModule(module)) as Record<string, Served | undefined>
-  const app = exports[name]
-  if (app === undefined)
-    throw new ArgumentError(`serve() on several threads: ${module} has no export ${name} there`)
-  return app
 }

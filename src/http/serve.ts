@@ -1,5 +1,4 @@
-import { ArgumentError } from '../runtime/errors.js'
-import { procs } from '../parallel/gomaxprocs.js'
+import { callerOf, threadsOf, unsendable } from '../net/across-threads.js'
 import type { ServeOptions } from './serve-options.js'
 import { appOf, Server, type Served } from './server.js'
 
@@ -25,43 +24,16 @@ export interface ServeAllOptions extends ServeOptions {
  * @throws ArgumentError for an option that is none, or a value that cannot be. The wait throws `ListenError`.
  */
 export function serve(app: Served, { procs: count = 1, module, ...options }: ServeAllOptions = {}): Server {
-  const threads = threadsOf(count)
+  const threads = threadsOf('serve', count)
   if (threads === 1) return new Server(appOf(app), options)
-  if (options.onError !== undefined) throw unsendable('onError', 'let a middleware of the app see errors')
+  if (options.onError !== undefined)
+    throw unsendable('serve', 'onError', 'let a middleware of the app see errors')
   if (options.connections?.onAlarm !== undefined)
-    throw unsendable('connections.onAlarm', 'look at what threadStats() says')
+    throw unsendable('serve', 'connections.onAlarm', 'look at what threadStats() says')
   return new Server(appOf(app), options, {
     app,
     count: threads - 1,
-    module: module ?? callerOf(serve),
+    module: module ?? callerOf('serve', serve),
     tasks: () => import('./serve-thread.js'),
   })
-}
-
-function unsendable(name: string, instead: string): ArgumentError {
-  return new ArgumentError(
-    `serve() on several threads cannot send ${name} to them: leave it out, and ${instead}`,
-  )
-}
-
-function threadsOf(count: number | 'all'): number {
-  const most = procs()
-  if (count === 'all') return most
-  if (Number.isInteger(count) && count >= 1 && count <= most) return count
-  throw new ArgumentError(
-    `serve() needs procs from 1 to ${most}, which procs() says, or 'all', not ${String(count)}: procs(n) raises it`,
-  )
-}
-
-/** The module of the code that called `fn`, from its stack. */
-function callerOf(fn: typeof serve): string {
-  const at: { stack?: string } = {}
-  const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = 1
-  Error.captureStackTrace(at, fn)
-  Error.stackTraceLimit = limit
-  const place = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*?):\d+:\d+\)?$/m.exec(at.stack ?? '')?.[1]
-  if (place === undefined)
-    throw new ArgumentError('serve() cannot see which module calls it: say `module: import.meta.url`')
-  return place.startsWith('file:') ? place : new URL(`file://${place}`).href
 }

@@ -31,7 +31,7 @@ import {
   type ServeOptions,
   type ServerStats,
 } from './serve-options.js'
-import { type Crew, ServerThreads } from './server-threads.js'
+import { ServerThreads, type ServePlan } from './server-threads.js'
 import { Signals } from './signals.js'
 
 /** What can be served: a router, or a fetch handler. */
@@ -65,7 +65,7 @@ export class Server implements PromiseLike<void> {
   constructor(
     app: App,
     private readonly given: ServeOptions,
-    crew?: Crew,
+    plan?: ServePlan,
   ) {
     checkNames(given)
     if (!thread.prepared) prepareThread()
@@ -106,12 +106,12 @@ export class Server implements PromiseLike<void> {
       this.tls === undefined ? {} : { create: this.tls.create },
     )
     this.threads =
-      crew === undefined ? undefined : new ServerThreads(crew, this.listener, given, this.tls?.plain())
+      plan === undefined ? undefined : new ServerThreads(plan, this.listener, given, this.tls?.plain())
     this.opening = spawn(on, Server as never, (server: Server) => server.start(), [this])
     this.life = spawn(on, Server as never, (server: Server) => server.live(), [this])
   }
 
-  /** Waits until it listens, and tells where. Throws `ListenError`. */
+  /** Waits until it listens, on all of its threads, and tells where. Throws `ListenError`. */
   listening(): Operation<Address> {
     return this.opening.join()
   }
@@ -131,7 +131,7 @@ export class Server implements PromiseLike<void> {
     this.hurry.cancel()
     if (!this.service.isClosing) return // what begins then takes no time
     this.manager.cutAll()
-    this.threads?.close()
+    this.threads?.crew.close()
   }
 
   /**
@@ -182,12 +182,12 @@ export class Server implements PromiseLike<void> {
 
   private *start(): Routine<Address> {
     const address = yield* this.listener.open()
-    if (this.threads !== undefined) yield* this.threads.start()
+    if (this.threads !== undefined) yield* this.threads.crew.start(this.stopping)
     return address
   }
 
   private *collect(): Routine<ServerStats[]> {
-    return [this.stats(), ...(this.threads === undefined ? [] : yield* this.threads.stats())]
+    return [this.stats(), ...(this.threads === undefined ? [] : yield* this.threads.crew.stats())]
   }
 
   private *live(): Routine<void> {
@@ -197,11 +197,11 @@ export class Server implements PromiseLike<void> {
       yield* this.stopping.done()
       signals.exitAtNext()
       this.service.isDraining = true
-      this.threads?.stop(this.graceMs) // they are lame ducks themselves, at the same time
+      this.threads?.crew.stop(this.graceMs) // they are lame ducks themselves, at the same time
       yield* this.beLameDuck()
       this.stopAccepting()
       yield* this.manager.shutdown(this.graceMs)
-      if (this.threads !== undefined) yield* this.threads.ended()
+      if (this.threads !== undefined) yield* this.threads.crew.ended()
     } finally {
       this.stopAccepting() // one that has not begun on all threads listens on this one
       this.manager.cutAll()

@@ -8,6 +8,7 @@ export {
   type ConnectionLimit,
   ConnectionTimeout,
 } from './conn.js'
+export type { ConnHandler } from './conn-handler.js'
 export type { Heartbeat } from './conn-times.js'
 export type { ConnectionAlarm, ConnectionLimits, ConnectionStats } from './connection-manager.js'
 export { type DelimitedOptions, delimited } from './delimited.js'
@@ -15,7 +16,7 @@ export type { ConnEvents } from './event-consumer.js'
 export type { ConnFunction } from './function-consumer.js'
 export { type LengthPrefixedOptions, lengthPrefixed } from './length-prefixed.js'
 export { type LinesOptions, lines } from './lines.js'
-export { type ConnHandler, listen } from './listen.js'
+export { listen } from './listen.js'
 export { type Address, type Endpoint, ListenError, type ServerFactory } from './listener.js'
 export type { NetOptions, NetServer } from './net-server.js'
 export { ServerClosed } from './server-closed.js'

@@ -20,10 +20,11 @@ import { run } from '../main.js'
 import { leakCheck } from '../testing/leak-check.js'
 import { type Codec, FrameError } from './codec.js'
 import { type Conn, ConnectionClosed } from './conn.js'
+import type { ConnHandler } from './conn-handler.js'
 import { ServerClosed } from './server-closed.js'
 import { lengthPrefixed } from './length-prefixed.js'
 import { lines } from './lines.js'
-import { type ConnHandler, listen } from './listen.js'
+import { listen } from './listen.js'
 import { ListenError } from './listener.js'
 
 const text = { codec: lines() }

@@ -1,11 +1,7 @@
-import { ArgumentError } from '../runtime/errors.js'
 import type { GoFunction } from '../runtime/origin.js'
-import { type ConnEvents, EventConsumer } from './event-consumer.js'
-import { type ConnFunction, FunctionConsumer } from './function-consumer.js'
-import { type NetOptions, type NetServer, RunningServer } from './net-server.js'
-
-/** What handles connections: a function that runs for each of them, or an object of functions for their events. */
-export type ConnHandler<In, Out> = ConnFunction<In, Out> | ConnEvents<In, Out>
+import { callerOf, definedOnly, namesOf, threadsOf, unsendable } from './across-threads.js'
+import { type ConnHandler, consumerOf } from './conn-handler.js'
+import { type ListenPlan, type NetOptions, type NetServer, RunningServer } from './net-server.js'
 
 /**
  * Starts a server for TCP or Unix sockets whose handler sees frames, and listens at once.
@@ -24,6 +20,8 @@ export type ConnHandler<In, Out> = ConnFunction<In, Out> | ConnEvents<In, Out>
  * yield* server
  * ```
  *
+ * With `procs` several threads accept connections, which load the module that exports the handler.
+ *
  * @throws ArgumentError if an option cannot be used. That it is impossible to listen there is told by `server.listening()`
  * and by the server itself; if nobody asks either, it ends the process as any goroutine that fails.
  */
@@ -31,15 +29,40 @@ export function listen<In = Buffer, Out = Uint8Array | string>(
   handler: ConnHandler<In, Out>,
   options: NetOptions<In, Out>,
 ): NetServer<In, Out> {
-  return new RunningServer(consumerOf(handler), options, listen as GoFunction)
+  const threads = threadsOf('listen', options.procs ?? 1)
+  const consumer = consumerOf(handler)
+  if (threads === 1) return new RunningServer(consumer, options, listen as GoFunction)
+  const module = options.module ?? callerOf('listen', listen)
+  return new RunningServer(consumer, options, listen as GoFunction, planOf(handler, options, threads, module))
 }
 
-function consumerOf<In, Out>(
+/** What the other threads are to do. @throws ArgumentError for an option that cannot be sent to them. */
+function planOf<In, Out>(
   handler: ConnHandler<In, Out>,
-): FunctionConsumer<In, Out> | EventConsumer<In, Out> {
-  if (typeof handler === 'function') return new FunctionConsumer(handler)
-  if (typeof handler?.frame === 'function') return new EventConsumer(handler)
-  throw new ArgumentError(
-    `listen() needs a function for connections, or an object with a function frame(conn, frame), not ${String(handler)}`,
-  )
+  given: NetOptions<In, Out>,
+  threads: number,
+  module: string,
+): ListenPlan {
+  const { port, host, path, fd, procs, module: _, codec, heartbeat, ...others } = given
+  const { ctx, onError, onAlarm, createServer, ...sent } = others
+  for (const [name, value] of Object.entries({ ctx, onError, onAlarm, createServer }))
+    if (value !== undefined) throw unsendable('listen', name, instead[name as keyof typeof instead])
+  const options = definedOnly(sent)
+  return {
+    count: threads - 1,
+    tasks: () => import('./listen-thread.js'),
+    job: async () => ({
+      module,
+      names: await namesOf('listen', module, { handler, codec, heartbeat }),
+      options,
+    }),
+  }
+}
+
+/** What to do without the options that no thread can be given. */
+const instead = {
+  ctx: 'shut the server down when it ends: afterFunc(ctx, () => server.shutdown())',
+  onError: 'catch errors in the handler',
+  onAlarm: 'look at what threadStats() says',
+  createServer: 'listen on one thread where it is needed',
 }

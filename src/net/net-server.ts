@@ -15,9 +15,11 @@ import type { Conn } from './conn.js'
 import { ServerClosed } from './server-closed.js'
 import type { Heartbeat } from './conn-times.js'
 import { type ConnectionLimits, ConnectionManager, type ConnectionStats } from './connection-manager.js'
+import { Crew, type CrewPlan } from './crew.js'
 import { type Consumer, FramedConnection, type Home } from './framed-connection.js'
 import { checkCount, checkTime } from './limits.js'
 import { type Address, addressText, type Endpoint, Listener, type ServerFactory } from './listener.js'
+import type { ListenJob } from './listen-thread.js'
 import { TimerWheel } from './timer-wheel.js'
 
 /** What a server is made with. Every limit is finite by default; `Infinity` lifts it. */
@@ -38,23 +40,36 @@ export interface NetOptions<In, Out> extends Endpoint, ConnectionLimits {
   onError?: (error: unknown, conn: Conn<In, Out> | undefined) => void
   /** Makes the server to accept with: `(onSocket) => tls.createServer({ key, cert, allowHalfOpen: true }, onSocket)`. */
   createServer?: ServerFactory
+  /**
+   * On how many threads connections are accepted and handlers run: 1 by default; `'all'` for as many as `procs()` says.
+   * With more than one, each thread loads the module that exports the handler, the codec and the heartbeat; limits are for
+   * each of them.
+   */
+  procs?: number | 'all'
+  /** The module that exports them, as its `import.meta.url`: the one that calls `listen` by default. */
+  module?: string
 }
+
+/** @internal What a server does on other threads. */
+export type ListenPlan = CrewPlan<ListenJob, ConnectionStats>
 
 /**
  * A server that listens: what `listen` returns. `yield* server`, or `await server`, waits until it has shut down, and
  * throws `ListenError` if it could not listen.
  */
 export interface NetServer<In, Out> extends PromiseLike<void> {
-  /** Waits until it listens; gives where. Throws `ListenError`. */
+  /** Waits until it listens, on all of its threads; gives where. Throws `ListenError`. */
   listening(): Operation<Address>
   /** Where it listens, once it does. */
   readonly address: Address | undefined
   /** The descriptor that listens, once it does: another thread or process can accept by it as well. */
   readonly fd: number | undefined
-  /** The connections that are open. */
+  /** The connections that are open on this thread. */
   readonly connections: Iterable<Conn<In, Out>>
-  /** Figures; looks at every open connection. */
+  /** Figures of this thread; looks at every open connection. */
   stats(): ConnectionStats
+  /** The figures of each of its threads, this one first. */
+  threadStats(): Goroutine<ConnectionStats[]>
   /**
    * Accepts no more connections; handlers get no more frames than have come, and see their contexts end. What has not ended
    * after `graceMs` is cut off, and its handlers are canceled. Only the first call counts; `close` hastens it.
@@ -88,17 +103,23 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
   readonly idleTimeoutMs: number
   readonly heartbeat: Heartbeat<In, Out> | undefined
   private readonly listener: Listener
+  private readonly crew: Crew<ListenJob, ConnectionStats> | undefined
   private readonly waiting = new WaitList<Listening>()
   private readonly goroutine: Goroutine<void>
   private failure: unknown = undefined
+  private isListening = false
   private lastId = 0
   private graceMs: number
 
-  /** @param above the function that the user called. */
+  /**
+   * @param above the function that the user called.
+   * @param plan for other threads, if it is to run on several.
+   */
   constructor(
     readonly consumer: Consumer<In, Out>,
     private readonly options: NetOptions<In, Out>,
     readonly above: GoFunction,
+    plan?: ListenPlan,
   ) {
     this.on = scheduler()
     this.wheel = new TimerWheel(this.on)
@@ -121,6 +142,7 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
       ...(options.createServer !== undefined && { create: options.createServer }),
       onError: (error) => this.report(error, undefined),
     })
+    this.crew = plan === undefined ? undefined : new Crew(plan, this.listener)
     this.ctx = withCancel(options.ctx ?? background())
     this.goroutine = spawn(this.on, above, () => this.serve(), [])
   }
@@ -145,6 +167,10 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
     return this.manager.stats()
   }
 
+  threadStats(): Goroutine<ConnectionStats[]> {
+    return spawn(this.on, this.above, () => this.collect(), [])
+  }
+
   shutdown(graceMs: number = this.graceMs): void {
     if (this.ctx.err !== undefined) return
     this.graceMs = graceMs
@@ -154,6 +180,7 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
   close(): void {
     this.shutdown(0)
     this.manager.cutAll()
+    this.crew?.close()
   }
 
   done(): Operation<void> {
@@ -197,7 +224,7 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
       this.goroutine.flags |= HANDLED
       return listening.fail(failure)
     }
-    return this.address !== undefined && listening.complete(this.address)
+    return this.isListening && this.address !== undefined && listening.complete(this.address)
   }
 
   /** @internal */
@@ -210,21 +237,40 @@ export class RunningServer<In, Out> implements NetServer<In, Out>, Home<In, Out>
     this.waiting.remove(listening)
   }
 
+  private *collect(): Routine<ConnectionStats[]> {
+    return [this.stats(), ...(this.crew === undefined ? [] : yield* this.crew.stats())]
+  }
+
   private *serve(): Routine<void> {
     this.on.externals++ // a virtual clock stands still while peers may do something
     try {
       yield* this.open()
       yield* this.ctx.done()
       this.listener.stop()
+      this.crew?.stop(this.graceMs)
       yield* this.manager.shutdown(this.graceMs)
+      if (this.crew !== undefined) yield* this.crew.ended()
     } finally {
       this.on.externals--
+    }
+  }
+
+  private *startCrew(crew: Crew<ListenJob, ConnectionStats>): Routine<void> {
+    try {
+      yield* crew.start(this.ctx)
+    } catch (error) {
+      // This thread has accepted meanwhile.
+      this.listener.stop()
+      this.manager.cutAll()
+      throw error
     }
   }
 
   private *open(): Routine<void> {
     try {
       yield* this.listener.open().within(this.ctx)
+      if (this.crew !== undefined) yield* this.startCrew(this.crew)
+      this.isListening = true
     } catch (error) {
       // A shutdown that comes first is no failure of the server, but whoever waits for its beginning waits in vain.
       const isFailure = this.ctx.err === undefined

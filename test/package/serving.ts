@@ -1,4 +1,4 @@
-// A server in an empty project: compiled and uncompiled, on several threads, which load its module by themselves.
+// Servers in an empty project: compiled and uncompiled, on several threads, which load their module by themselves.
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,12 +16,12 @@ export function servingChecks(project: Project): Record<string, () => void> {
   const folder = join(project.folder, 'serving')
   const run = (...command: string[]) => project.run(command, folder)
   return {
-    'a server on two threads runs uncompiled, under tsx': () => {
+    'servers on two threads run uncompiled, under tsx': () => {
       cpSync(programs, folder, { recursive: true })
       expectAnswers(run(node, '--import', 'tsx', 'server.ts'))
     },
     // The declarations of the package are checked too: none may speak of what it has bundled.
-    'it runs compiled': () => {
+    'they run compiled': () => {
       const options = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node']
       const compiler = join(project.folder, 'node_modules/typescript/bin/tsc')
       run(node, compiler, '--ignoreConfig', ...options, '--outDir', 'dist', 'server.ts')
@@ -31,5 +31,5 @@ export function servingChecks(project: Project): Record<string, () => void> {
 }
 
 function expectAnswers(output: string): void {
-  if (output.trim() !== '{"hello":"WORLD"}\nclosed') throw new Error(`it printed\n${output}`)
+  if (output.trim() !== '{"hello":"WORLD"}\nhello 2\nclosed') throw new Error(`it printed\n${output}`)
 }

@@ -1,7 +1,9 @@
-// A server as a user writes one: two threads, a page, a socket, and a client that asks for them.
+// Servers as a user writes them: two threads, a page, a socket, frames, and clients that ask for them.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { main, wait } from 'sluice'
 import { compress, json, router, serve, websocket } from 'sluice/http'
-import { lines, listen } from 'sluice/net'
+import { type Conn, lines, listen } from 'sluice/net'
 import { procs } from 'sluice/parallel'
 
 export const app = router()
@@ -17,6 +19,20 @@ app.get(
   }),
 )
 
+export const codec = lines()
+export function* echo(conn: Conn<string, string>) {
+  const line = yield* conn.recv()
+  if (line !== undefined) yield* conn.send(line)
+}
+
+async function echoed(port: number): Promise<string> {
+  const client = connect({ port, host: '127.0.0.1' })
+  client.write('hello\n')
+  const [answer] = await once(client, 'data')
+  client.destroy()
+  return String(answer).trim()
+}
+
 main(function* () {
   procs(2)
   const server = serve(app, { port: 0, host: '127.0.0.1', procs: 2 })
@@ -29,15 +45,12 @@ main(function* () {
   console.log([...answers].join())
   server.shutdown()
   yield* server
-  const echo = listen(
-    function* (conn) {
-      const line = yield* conn.recv()
-      if (line !== undefined) yield* conn.send(line)
-    },
-    { port: 0, codec: lines() },
-  )
-  yield* echo.listening()
-  echo.close()
-  yield* echo
+  const echoing = listen(echo, { port: 0, host: '127.0.0.1', codec, procs: 2 })
+  const { port: echoPort = 0 } = yield* echoing.listening()
+  const echoes = new Set<string>()
+  for (let i = 0; i < 20; i++) echoes.add(yield* wait(echoed(echoPort)))
+  console.log([...echoes].join(), (yield* echoing.threadStats()).length)
+  echoing.close()
+  yield* echoing
   console.log('closed')
 })
