@@ -54,6 +54,10 @@ const programs = [
   'piscina',
   'tinypool',
   'poolifier',
+  'sluice-guards',
+  'cockatiel',
+  'opossum',
+  'rate-limiter-flexible',
 ]
 const slow: Record<string, number> = {
   effection: 100,
@@ -64,10 +68,13 @@ const slow: Record<string, number> = {
   piscina: 10,
   tinypool: 10,
   poolifier: 10,
+  cockatiel: 5,
+  opossum: 5,
+  'rate-limiter-flexible': 5,
 }
 const packages: Record<string, string> = { 'lesomnus-channel': '@lesomnus/channel' }
 /** Written here; the other programs need their package. */
-const written = new Set(['sluice', 'sluice-parallel', 'no-pool', 'async-await'])
+const written = new Set(['sluice', 'sluice-parallel', 'sluice-guards', 'no-pool', 'async-await'])
 /** The settings that were the best of those tried, each in some case; the best of them counts. */
 const poolSettings: Record<string, readonly string[]> = {
   piscina: [
@@ -98,11 +105,9 @@ function addProgram(name: string): void {
   const node = [...pinned, process.execPath, '--expose-gc', '--min-semi-space-size=16', `.build/${name}.mjs`]
   const settings = poolSettings[name]?.map((each) => [each, ['env', `SETTINGS=${each}`, ...node]])
   const ways = settings === undefined ? { node } : Object.fromEntries(settings)
-  if (name !== 'sluice-parallel') {
-    contenders.set(name, new Contender(name, ways, slow[name] ?? 1, 7))
-    return
-  }
-  contenders.set(name, new Contender(ours, ways, 1, 7))
+  const isOurs = name.startsWith('sluice-')
+  contenders.set(name, new Contender(isOurs ? ours : name, ways, slow[name] ?? 1, 7))
+  if (name !== 'sluice-parallel') return
   const alone = { 'one processor': ['env', 'PROCS=1', ...node] }
   contenders.set('one-processor', new Contender('one processor', alone, 1, 7))
 }

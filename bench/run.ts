@@ -6,6 +6,7 @@ import { buildPrograms, machine } from './contenders.js'
 import { measurePrograms } from './measure-programs.js'
 import { measureServers, servingFacts } from './measure-servers.js'
 import { buildServers } from './servers.js'
+import { guards } from './suites/guards.js'
 import { http } from './suites/http.js'
 import { parallel } from './suites/parallel.js'
 import { pool } from './suites/pool.js'
@@ -46,6 +47,7 @@ const suites: Record<string, Suite> = {
   runtime: suiteOf(buildPrograms, measurePrograms, runtime),
   parallel: suiteOf(buildPrograms, measurePrograms, parallel),
   pool: suiteOf(buildPrograms, measurePrograms, pool),
+  guards: suiteOf(buildPrograms, measurePrograms, guards),
   http: { ...suiteOf(buildServers, measureServers, http), facts: servingFacts },
 }
 const options = {

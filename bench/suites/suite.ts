@@ -11,7 +11,7 @@ export interface BenchCase {
   /** Several threads do the work: nobody is pinned to a core. */
   readonly threads?: 2
   /** Our program, where it is not `sluice`. */
-  readonly program?: 'sluice-parallel'
+  readonly program?: 'sluice-parallel' | 'sluice-guards'
   readonly peers: readonly Peer[]
   /** The most that ours may be of the figure of a peer, by its name in the table; or of its own unit, for `absolute`. */
   readonly targets: Partial<Record<Peer | 'one processor' | 'absolute', number>>
@@ -33,3 +33,6 @@ export type Peer =
   | 'poolifier'
   | 'go-on-two'
   | 'one-processor'
+  | 'cockatiel'
+  | 'opossum'
+  | 'rate-limiter-flexible'

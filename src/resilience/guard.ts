@@ -46,6 +46,8 @@ export interface Gate extends Known {
   wait(call: Call): Operation<number>
   /** A call that was let in has ended, `ms` after it began. */
   leave(ticket: number, ending: number, error: unknown, ms: number): void
+  /** Calls leave it as they please: a limit on how often they come needs not hear of their ends. */
+  readonly ignoresLeave?: boolean
   /** Why the call that was refused last was refused, and when to come back. */
   refusal(call: Call): Refused
 }

@@ -203,6 +203,20 @@ describe('policy', () => {
       ])
     }))
 
+  it('tells all gates of the end, also when one of them fails at it', async () => {
+    const log: string[] = []
+    const broken: Gate = {
+      ...gate(log, 'b'),
+      leave: () => {
+        throw new RangeError('a listener failed')
+      },
+    }
+    await expect(policy(gate(log, 'a', 3), broken, gate(log, 'c', 5)).run(ctx, () => 1)).rejects.toThrow(
+      RangeError,
+    )
+    expect(log.slice(3)).toEqual(['c left: done 5', 'a left: done 3'])
+  })
+
   it('runs a call once', () =>
     run(function* () {
       const once = policy().run(ctx, () => 1)

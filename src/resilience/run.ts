@@ -55,7 +55,7 @@ export interface Layer {
  *
  * Whatever happens, the gates that let it in hear of its end exactly once, the innermost first.
  */
-export class Run<T> implements Call, Running<T>, Iterator<Parked, T, unknown> {
+export class Run<T> implements Call, Running<T> {
   /** As an iterator's result. */
   done: boolean
   value: T
@@ -63,8 +63,10 @@ export class Run<T> implements Call, Running<T>, Iterator<Parked, T, unknown> {
   private isBegun: boolean
   private isCalled: boolean
   private entered: number
-  /** What the gates gave, where it was not 0. */
-  private tickets: number[] | undefined
+  /** What the gates gave, where it was not 0: mostly there is one at most, that of a breaker. */
+  private ticket: number
+  private ticketOf: number
+  private moreTickets: number[] | undefined
   private startedMs: number
 
   constructor(
@@ -79,7 +81,9 @@ export class Run<T> implements Call, Running<T>, Iterator<Parked, T, unknown> {
     this.isBegun = false
     this.isCalled = false
     this.entered = 0
-    this.tickets = undefined
+    this.ticket = 0
+    this.ticketOf = -1
+    this.moreTickets = undefined
     this.startedMs = 0
   }
 
@@ -168,10 +172,7 @@ export class Run<T> implements Call, Running<T>, Iterator<Parked, T, unknown> {
 
   private admit(gate: Gate, ticket: number): void {
     if (ticket === REFUSED) throw gate.refusal(this)
-    if (ticket > 0) {
-      this.tickets ??= []
-      this.tickets[this.entered] = ticket
-    }
+    if (ticket > 0) this.keep(ticket)
     this.entered++
   }
 
@@ -216,16 +217,31 @@ export class Run<T> implements Call, Running<T>, Iterator<Parked, T, unknown> {
     return error instanceof Canceled && !(error.cause instanceof DeadlineExceeded) ? GIVEN_UP : FAILED
   }
 
+  private keep(ticket: number): void {
+    if (this.ticketOf < 0) {
+      this.ticket = ticket
+      this.ticketOf = this.entered
+    } else {
+      this.moreTickets ??= []
+      this.moreTickets[this.entered] = ticket
+    }
+  }
+
   private leave(ending: number, error: unknown): void {
-    const { tickets, layer } = this
-    let { entered } = this
+    const { entered, layer } = this
     if (entered === 0) return
     this.entered = 0
     const ms = this.isCalled ? scheduler().clock.now() - this.startedMs : 0
-    while (entered > 0) {
-      entered--
-      layer.gates[entered]?.leave(tickets?.[entered] ?? 0, ending, error, ms)
+    let broken: { readonly error: unknown } | undefined
+    for (let i = entered - 1; i >= 0; i--) {
+      const ticket = i === this.ticketOf ? this.ticket : (this.moreTickets?.[i] ?? 0)
+      try {
+        layer.gates[i]?.leave(ticket, ending, error, ms)
+      } catch (error) {
+        broken ??= { error } // a listener's, say: the others have to hear of the end all the same
+      }
     }
+    if (broken !== undefined) throw broken.error
   }
 }
 
