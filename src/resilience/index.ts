@@ -42,6 +42,7 @@ export {
   retryBudget,
 } from './retry-budget.js'
 export type { CallOptions, Guarded, Running } from './run.js'
+export { type Shedder, type ShedderOptions, shedder } from './shedder.js'
 export { type Singleflight, type SingleflightOptions, singleflight } from './singleflight.js'
 export { type SlidingWindow, type SlidingWindowOptions, slidingWindow } from './sliding-window.js'
 export { previousAttempts } from './previous-attempts.js'
