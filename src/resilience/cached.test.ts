@@ -16,11 +16,17 @@ class Source {
   calls = 0
   error: Error | undefined = undefined
 
-  constructor(private readonly guard: Cached) {}
+  constructor(
+    private readonly guard: Cached,
+    private readonly isFailure: (value: number) => boolean = () => false,
+  ) {}
 
   ask(key?: string, within: Context = ctx) {
     return go(function* (source: Source) {
-      return yield* policy(source.guard).run(within, () => source.serve(), key === undefined ? {} : { key })
+      return yield* policy(source.guard).run(within, () => source.serve(), {
+        isFailure: source.isFailure,
+        ...(key !== undefined && { key }),
+      })
     }, this)
   }
 
@@ -91,8 +97,8 @@ describe('cached', () => {
 
   it('keeps no error, and no value that means failure', () =>
     bubble(function* () {
-      const guard = cached({ ttlMs: 100, isFailure: (value) => value === 2 })
-      const source = new Source(guard)
+      const guard = cached({ ttlMs: 100 })
+      const source = new Source(guard, (value) => value === 2)
       source.error = new Error('no')
       expect((yield* source.ask('a').outcome()).error).toBe(source.error)
       source.error = undefined

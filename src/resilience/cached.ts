@@ -16,8 +16,6 @@ export interface CachedOptions {
   readonly staleMs?: number
   /** How many keys it keeps: 1000 unless said. The one that was not used for longest goes first. */
   readonly maxKeys?: number
-  /** Which values mean that the call failed, and are not kept. None by default. */
-  readonly isFailure?: (value: unknown) => boolean
   readonly clock?: Clock
   /** What it protects. */
   readonly name?: string
@@ -63,7 +61,7 @@ export class Cached implements Wrapper {
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private readonly options: CachedOptions,
+    options: CachedOptions,
   ) {
     const { ttlMs, staleMs = 0, maxKeys = 1000 } = options
     if (!(ttlMs > 0)) {
@@ -149,7 +147,7 @@ export class Cached implements Wrapper {
   /** Fetches a value and keeps it, unless its key was forgotten meanwhile. */
   private *loaded<T>(key: string, attempt: Attempt<T>, ctx: Context, isWanted: () => boolean): Routine<T> {
     const value = yield* attempt.run(ctx)
-    if (!isWanted() || this.options.isFailure?.(value) === true) return value
+    if (!isWanted() || attempt.isFailure(value)) return value
     if (this.entries.set(key, { value, atMs: this.clock.now() })) this.evictions++
     return value
   }

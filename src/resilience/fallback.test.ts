@@ -118,11 +118,11 @@ describe('fallback', () => {
 
   it('takes a value that means failure for an error, and gives it where it has nothing else', () =>
     bubble(function* () {
-      const isFailure = (value: unknown) => (value as { status: number }).status === 503
-      const p = policy(fallback({ lastGood: true, maxAgeMs: 100, isFailure }))
-      expect(yield* p.run(ctx, () => ({ status: 503 }))).toEqual({ status: 503 })
-      yield* p.run(ctx, () => ({ status: 200 }))
-      expect(yield* p.run(ctx, () => ({ status: 503 }))).toEqual({ status: 200 })
+      const options = { isFailure: ({ status }: { status: number }) => status === 503 }
+      const p = policy(fallback({ lastGood: true, maxAgeMs: 100 }))
+      expect(yield* p.run(ctx, () => ({ status: 503 }), options)).toEqual({ status: 503 })
+      yield* p.run(ctx, () => ({ status: 200 }), options)
+      expect(yield* p.run(ctx, () => ({ status: 503 }), options)).toEqual({ status: 200 })
     }))
 
   it('tries one after the other where several are composed', () =>

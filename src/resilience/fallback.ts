@@ -27,8 +27,6 @@ export type FallbackOptions = (
 ) & {
   /** Which errors it stands in for. By default all but misuse; never where the caller has given up. */
   readonly isFallback?: (error: unknown) => boolean
-  /** Which values mean that the call failed, and are treated as errors are. None by default. */
-  readonly isFailure?: (value: unknown) => boolean
   /** What it protects. */
   readonly name?: string
 }
@@ -72,7 +70,6 @@ export class Fallback implements Wrapper {
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
-    const { isFailure } = this.options
     this.figures.admitted++
     let value: T
     try {
@@ -83,7 +80,7 @@ export class Fallback implements Wrapper {
         throw error
       })) as T // that it is of this type is the caller's promise
     }
-    if (isFailure?.(value) === true) return (yield* this.instead(attempt, value, () => value)) as T
+    if (attempt.isFailure(value)) return (yield* this.instead(attempt, value, () => value)) as T
     this.lastGood?.set(attempt.key, { value, atMs: this.clock.now() })
     return value
   }

@@ -54,6 +54,8 @@ export interface Gate extends Known {
 
 /** A call that a wrapper may make, once or several times. */
 export interface Attempt<T> extends Call {
+  /** Whether the caller takes this value for a failure. */
+  isFailure(value: unknown): boolean
   /** Makes the call, under the guards that stand behind. */
   run(ctx: Context): Running<T>
 }

@@ -15,6 +15,7 @@ import { Figures } from './figures.js'
 import { type Gate, GIVEN_UP } from './guard.js'
 import { hedge, type HedgeOptions } from './hedge.js'
 import { policy } from './policy.js'
+import type { CallOptions } from './run.js'
 import { previousAttempts } from './previous-attempts.js'
 import { Refused } from './refused.js'
 import { retryBudget } from './retry-budget.js'
@@ -57,10 +58,11 @@ function* hedged(
   target: Target,
   options: Partial<HedgeOptions>,
   within: Context = ctx,
+  call: CallOptions<number> = {},
 ): Routine<{ error?: unknown; value?: number; atMs: number }> {
   const p = policy(hedge({ delayMs: 50, ...options }))
   const outcome = yield* go(function* () {
-    return yield* p.run(within, served(target))
+    return yield* p.run(within, served(target), call)
   }).outcome()
   return { ...outcome, atMs: now() - epochMs }
 }
@@ -161,9 +163,9 @@ describe('hedge', () => {
     bubble(function* () {
       const isFailure = (value: unknown) => value === 1
       const target = new Target([{ ms: 10 }, { ms: 10 }])
-      expect((yield* hedged(target, { isFailure })).value).toBe(2)
+      expect((yield* hedged(target, {}, ctx, { isFailure })).value).toBe(2)
       const alone = new Target([{ ms: 100 }, { ms: 10, error: new Error('no') }])
-      expect((yield* hedged(alone, { isFailure })).value).toBe(1)
+      expect((yield* hedged(alone, {}, ctx, { isFailure })).value).toBe(1)
     }))
 
   it('makes one attempt only when the budget allows no more, and takes a token for each failure', () =>
@@ -271,14 +273,14 @@ describe('hedge', () => {
     }
   })
 
-  it.each<[string, Partial<HedgeOptions>]>([
-    ['isFailure', { isFailure: () => expect.unreachable('broken') as boolean }],
-    ['isRetryable', { isRetryable: () => expect.unreachable('broken') as boolean }],
-  ])('fails with what %s throws, where that is broken', (_, options) =>
+  it.each<[string, Partial<HedgeOptions>, CallOptions<number>]>([
+    ['isFailure', {}, { isFailure: () => expect.unreachable('broken') as boolean }],
+    ['isRetryable', { isRetryable: () => expect.unreachable('broken') as boolean }, {}],
+  ])('fails with what %s throws, where that is broken', (_, options, call) =>
     bubble(function* () {
       const attempt = { ms: 10, ...('isRetryable' in options && { error: new Error('no') }) }
       const target = new Target([attempt, attempt])
-      expect(String((yield* hedged(target, options)).error)).toMatch('broken')
+      expect(String((yield* hedged(target, options, ctx, call)).error)).toMatch('broken')
     }),
   )
 

@@ -24,8 +24,6 @@ export interface HedgeOptions {
   readonly budget?: RetryBudget
   /** Which errors leave hope for the other attempts; one that does not ends the call. By default all but misuse. */
   readonly isRetryable?: (error: unknown) => boolean
-  /** Which values mean that the call failed: a response with status 503. None by default. */
-  readonly isFailure?: (value: unknown) => boolean
   /** What it protects. */
   readonly name?: string
 }
@@ -110,10 +108,10 @@ export class Hedge implements Wrapper {
   }
 
   /** @internal What the end of an attempt means for the call: it decides unless it has just failed. */
-  judge(outcome: Outcome<unknown>): Verdict {
-    const { isFailure, budget } = this.options
+  judge({ isFailure }: Attempt<unknown>, outcome: Outcome<unknown>): Verdict {
+    const { budget } = this.options
     if (!('error' in outcome)) {
-      if (isFailure === undefined || !isFailure(outcome.value)) return 'good'
+      if (!isFailure(outcome.value)) return 'good'
     } else if (
       outcome.error instanceof Canceled ||
       !(this.options.isRetryable ?? isRetryable)(outcome.error)
@@ -197,11 +195,11 @@ class Race<T> {
     try {
       const value = yield* this.attempt.run(ctx)
       failure = value
-      if (!this.isSettled(number)) verdict = this.hedge.judge({ value })
+      if (!this.isSettled(number)) verdict = this.hedge.judge(this.attempt, { value })
       return value
     } catch (error) {
       failure = error
-      if (!this.isSettled(number)) verdict = this.hedge.judge({ error })
+      if (!this.isSettled(number)) verdict = this.hedge.judge(this.attempt, { error })
       throw error
     } finally {
       if (!this.isSettled(number)) this.ended(number, verdict, failure)

@@ -108,12 +108,16 @@ describe('retry', () => {
   it('makes a call again whose value means failure, and gives the last one', () =>
     bubble(function* () {
       let calls = 0
-      const isFailure = (value: unknown) => (value as { status: number }).status === 503
-      const p = policy(retry({ ...steady, isFailure }))
-      const value = yield* p.run(ctx, () => ({ status: 503, call: ++calls, retryAfterMs: 1000 }))
+      const isFailure = ({ status }: { status: number }) => status === 503
+      const p = policy(retry(steady))
+      const value = yield* p.run(ctx, () => ({ status: 503, call: ++calls, retryAfterMs: 1000 }), {
+        isFailure,
+      })
       expect(value.call).toBe(3)
       expect(now() - epochMs).toBe(2000)
-      expect(yield* p.run(ctx, () => ({ status: 200, call: ++calls }))).toMatchObject({ call: 4 })
+      expect(yield* p.run(ctx, () => ({ status: 200, call: ++calls }), { isFailure })).toMatchObject({
+        call: 4,
+      })
     }))
 
   it('does not retry at exactly half of the budget', () =>

@@ -19,8 +19,6 @@ export interface RetryOptions extends BackoffOptions {
   readonly budget?: RetryBudget
   /** Which errors may go better the next time; by default all but misuse. Cancellation never does. */
   readonly isRetryable?: (error: unknown) => boolean
-  /** Which values mean that the call failed: a response with status 503. None by default. */
-  readonly isFailure?: (value: unknown) => boolean
   /** Whether a call may be made twice. One that may not is made again only if it is proven that nothing was sent. */
   readonly idempotent?: boolean | ((call: Call) => boolean)
   /** Which errors prove that. By default a guard's refusal, and a connection that did not come to be. */
@@ -80,14 +78,13 @@ export class Retry implements Wrapper {
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
-    const { isFailure } = this.options
     let { ctx } = attempt
     this.figures.admitted++
     for (let made = 1; ; made++) {
       let failed: Outcome<T>
       try {
         const value = yield* attempt.run(ctx)
-        if (isFailure === undefined || !isFailure(value)) {
+        if (!attempt.isFailure(value)) {
           this.budget?.succeeded()
           return value
         }

@@ -32,7 +32,7 @@ export interface CallOptions<T> {
   readonly priority?: Priority
   /** How much of a limit the call takes: 1 unless said. */
   readonly cost?: number
-  /** Whether a value means that the call failed: a response with status 503. An error always does. */
+  /** Whether a value means that the call failed, to all of its guards: a response with status 503. An error always does. */
   readonly isFailure?: (value: T) => boolean
 }
 
@@ -201,7 +201,14 @@ export class Run<T> implements Call, Running<T> {
 
   private attempt(inner: Layer): Attempt<T> {
     const { ctx, key, priority, cost, fn, options } = this
-    return { ctx, key, priority, cost, run: (within) => new Run(inner, within, fn, options) }
+    return {
+      ctx,
+      key,
+      priority,
+      cost,
+      isFailure: (value) => options.isFailure?.(value as T) === true,
+      run: (within) => new Run(inner, within, fn, options),
+    }
   }
 
   private end(): IteratorReturnResult<T> {
