@@ -85,7 +85,7 @@ export class AdaptiveBreaker implements Gate {
     checkTime('windowMs', windowMs)
     checkTime('forcePassMs', forcePassMs)
     this.figures = new Figures('adaptive breaker', name)
-    this.clock = options.clock ?? scheduler().clock
+    this.clock = options.clock ?? scheduler().coarseClock
     this.window = new RollingWindow(buckets, windowMs / buckets, 3)
     this.passedMs = this.clock.now()
     this.random = random

@@ -75,6 +75,10 @@ export class AdaptiveLimit implements Gate {
     this.isTimeout = options.isTimeout ?? hasTimedOut
   }
 
+  get needsExactMs(): true {
+    return true
+  }
+
   /** What may be under way at once now. */
   get limit(): number {
     return this.places.limit

@@ -66,7 +66,7 @@ export class Breaker implements Gate {
   constructor(options: BreakerOptions) {
     this.options = breakerSettings(options)
     this.figures = new Figures('breaker', this.options.name)
-    this.clock = options.clock ?? scheduler().clock
+    this.clock = options.clock ?? scheduler().coarseClock
     this.window = new RollingWindow(buckets, this.options.windowMs / buckets, 3)
   }
 

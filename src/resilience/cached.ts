@@ -76,7 +76,7 @@ export class Cached implements Wrapper {
     this.ttlMs = ttlMs
     this.staleMs = staleMs
     this.entries = new LruMap(maxKeys)
-    this.clock = options.clock ?? scheduler().clock
+    this.clock = options.clock ?? scheduler().coarseClock
   }
 
   // A key stands for one call, so what is kept for it is of the type of its value.

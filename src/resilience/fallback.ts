@@ -64,7 +64,7 @@ export class Fallback implements Wrapper {
   ) {
     checkOptions(options)
     const { maxAgeMs = 0, maxKeys = 1000, clock = undefined } = 'lastGood' in options ? options : {}
-    this.clock = clock ?? scheduler().clock
+    this.clock = clock ?? scheduler().coarseClock
     this.maxAgeMs = maxAgeMs
     this.lastGood = 'lastGood' in options ? new LruMap(maxKeys) : undefined
   }

@@ -44,8 +44,10 @@ export interface Gate extends Known {
   enter(call: Call): number
   /** Waits for a place after `MUST_WAIT`: gives the ticket, or throws `Refused`. */
   wait(call: Call): Operation<number>
-  /** A call that was let in has ended, `ms` after it began. */
+  /** A call that was let in has ended, `ms` after it began: to within a few ms, unless `needsExactMs`. */
   leave(ticket: number, ending: number, error: unknown, ms: number): void
+  /** It measures how long calls take: the clock is read twice more for each. */
+  readonly needsExactMs?: boolean
   /** Calls leave it as they please: a limit on how often they come needs not hear of their ends. */
   readonly ignoresLeave?: boolean
   /** Why the call that was refused last was refused, and when to come back. */

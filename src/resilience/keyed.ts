@@ -47,7 +47,7 @@ const mostKeys = 2 ** 23
  */
 export function keyed<G extends Gate>(create: (key: string) => G, options: KeyedOptions = {}): Keyed<G> {
   const { maxKeys = defaults.maxKeys, idleMs = defaults.idleMs, name = kind } = options
-  const { clock = scheduler().clock } = options
+  const { clock = scheduler().coarseClock } = options
   if (typeof create !== 'function') {
     throw new ArgumentError(`keyed() needs a function that makes the gate of a key, not ${String(create)}`)
   }
@@ -75,6 +75,11 @@ export class Keyed<G extends Gate> implements Gate {
     private readonly create: (key: string) => G,
     private readonly gates: KeyedGates<G>,
   ) {}
+
+  /** Of its gates some may. */
+  get needsExactMs(): true {
+    return true
+  }
 
   /** Keys that there are now. */
   get size(): number {

@@ -47,7 +47,15 @@ export interface Layer {
   /** What makes the call, under `inner`; without it the call is made here. */
   readonly wrapper: Wrapper | undefined
   readonly inner: Layer | undefined
+  /** What calls are measured with; found out at the first call. */
+  timing?: Timing
 }
+
+/** How long calls take: nobody asks, to within a few ms, exactly. */
+type Timing = typeof NOBODY_ASKS | typeof COARSE | typeof EXACT
+const NOBODY_ASKS = 0
+const COARSE = 1
+const EXACT = 2
 
 /**
  * One call under the gates of a layer. It is the object that `yield*` iterates, and its own last result, so that a call
@@ -181,7 +189,8 @@ export class Run<T> implements Call, Running<T> {
     const { layer, fn, ctx } = this
     this.isCalled = true
     this.rest = undefined
-    this.startedMs = scheduler().clock.now()
+    layer.timing ??= timingOf(layer.gates)
+    if (layer.timing !== NOBODY_ASKS) this.startedMs = nowMs(layer.timing)
     if (layer.wrapper !== undefined) {
       this.rest = layer.wrapper.wrap(this.attempt(layer.inner as Layer))
       return false
@@ -238,7 +247,9 @@ export class Run<T> implements Call, Running<T> {
     const { entered, layer } = this
     if (entered === 0) return
     this.entered = 0
-    const ms = this.isCalled ? scheduler().clock.now() - this.startedMs : 0
+    const { timing } = layer
+    if (timing === NOBODY_ASKS) return
+    const ms = this.isCalled && timing !== undefined ? nowMs(timing) - this.startedMs : 0
     let broken: { readonly error: unknown } | undefined
     for (let i = entered - 1; i >= 0; i--) {
       const ticket = i === this.ticketOf ? this.ticket : (this.moreTickets?.[i] ?? 0)
@@ -250,6 +261,16 @@ export class Run<T> implements Call, Running<T> {
     }
     if (broken !== undefined) throw broken.error
   }
+}
+
+function timingOf(gates: readonly Gate[]): Timing {
+  if (gates.some((gate) => gate.needsExactMs === true)) return EXACT
+  return gates.every((gate) => gate.ignoresLeave === true) ? NOBODY_ASKS : COARSE
+}
+
+function nowMs(timing: Timing): number {
+  const { clock, coarseClock } = scheduler()
+  return (timing === EXACT ? clock : coarseClock).now()
 }
 
 function* routineOf<T>(run: Run<T>): Routine<T> {

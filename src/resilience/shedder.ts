@@ -78,12 +78,16 @@ export class Shedder implements Gate {
       throw new ArgumentError(`the threshold of a shedder is a load between 0 and 1, not ${this.threshold}`)
     if (!(this.coolOffMs >= 0))
       throw new ArgumentError(`the coolOffMs of a shedder is a time from 0, not ${this.coolOffMs}`)
-    this.clock = clock ?? scheduler().clock
+    this.clock = clock ?? scheduler().coarseClock
     if (load !== undefined) this.load = load
     else {
       const host = new HostLoad()
       this.load = () => host.now()
     }
+  }
+
+  get needsExactMs(): true {
+    return true
   }
 
   /** Calls that are inside now. */

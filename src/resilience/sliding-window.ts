@@ -40,7 +40,7 @@ export function slidingWindow({
   windowMs,
   buckets = 10,
   name = kind,
-  clock = scheduler().clock,
+  clock = scheduler().coarseClock,
 }: SlidingWindowOptions): SlidingWindow {
   checkLimit(limit)
   if (typeof windowMs !== 'number' || !(windowMs > 0 && windowMs < Infinity)) {

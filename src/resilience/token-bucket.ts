@@ -298,7 +298,7 @@ interface Settings {
 let latest: Settings | undefined
 
 function settingsOf(options: TokenBucketOptions): Settings {
-  const { rate, burst, maxWaitMs = 0, name = kind, clock = scheduler().clock } = options
+  const { rate, burst, maxWaitMs = 0, name = kind, clock = scheduler().coarseClock } = options
   if (
     latest?.rate === rate &&
     latest.burst === burst &&

@@ -16,9 +16,18 @@ export function hostNow(): number {
   return performance.now()
 }
 
-/** The host's clock, over one host timer. */
+/**
+ * The host's clock, over one host timer. A timer that is not needed any more stays, without holding the process, and one
+ * that comes too early is left as it is: setting and clearing one costs twenty times as much, and most deadlines are
+ * called off long before they are due.
+ */
 export class HostClock implements Clock {
   private timer: ReturnType<typeof setTimeout> | undefined
+  /** When the host's timer comes. */
+  private timerMs = Infinity
+  /** When `ring` is to be called. */
+  private atMs = Infinity
+  private ring: (() => void) | undefined
 
   now(): number {
     return hostNow()
@@ -29,15 +38,32 @@ export class HostClock implements Clock {
   }
 
   arm(atMs: number, ring: () => void): void {
+    this.atMs = atMs
+    this.ring = atMs === Infinity ? undefined : ring
+    if (atMs === Infinity) this.timer?.unref()
+    else if (this.timer !== undefined && this.timerMs <= atMs) this.timer.ref()
+    else this.setTimer()
+  }
+
+  private setTimer(): void {
     clearTimeout(this.timer)
+    const nowMs = this.now()
+    const delayMs = Math.max(1, Math.min(Math.ceil(this.atMs - nowMs), longestDelayMs))
+    this.timerMs = nowMs + delayMs
+    this.timer = setTimeout(this.timerCame, delayMs)
+  }
+
+  private readonly timerCame = (): void => {
     this.timer = undefined
-    if (atMs === Infinity) return
-    const delayMs = Math.max(1, Math.min(Math.ceil(atMs - this.now()), longestDelayMs))
-    this.timer = setTimeout(() => {
-      // Host timers may fire up to a millisecond early, and long delays come in steps.
-      if (this.now() < atMs) this.arm(atMs, ring)
-      else ring()
-    }, delayMs)
+    // Host timers may fire up to a millisecond early, and long delays come in steps.
+    if (this.now() < this.atMs) {
+      if (this.atMs < Infinity) this.setTimer()
+      return
+    }
+    const { ring } = this
+    this.atMs = Infinity
+    this.ring = undefined
+    ring?.()
   }
 }
 

@@ -29,6 +29,9 @@ const longestRelay = 32
 /** Operations between two readings of the clock, at most; fewer while goroutines take long between operations. */
 const mostFuel = 128
 
+/** How often the coarse clock gives one reading. */
+const mostAnswers = 16
+
 /** Under a seed, one in so many operations gives up its turn before it starts. */
 const shuffledTurns = 8
 
@@ -140,6 +143,8 @@ export interface SchedStats {
 
 export class Scheduler {
   readonly clock: Clock
+  /** Tells a goroutine the time of the last reading, mostly less than a ms ago: for those who ask at every call. */
+  readonly coarseClock: Clock
   readonly random: Random
   readonly timers: Timers
   readonly onCrash: SchedulerOptions['onCrash']
@@ -164,6 +169,9 @@ export class Scheduler {
   private readonly watchers: TurnWatcher[] = []
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
+  /** What the coarse clock says, and how often it may say it still. */
+  private recent = -Infinity
+  private answers = 0
   /** The budget of this slice is spent. */
   private isOver = false
   /** When the goroutine that runs was first seen at a reading of the clock; 0 before. */
@@ -176,6 +184,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions = {}) {
     this.clock = options.clock ?? new HostClock()
     this.inHostTime = this.clock instanceof HostClock
+    this.coarseClock = this.inHostTime ? new CoarseClock(this.clock, this) : this.clock
     this.random = options.random ?? hostRandom()
     this.shuffle = options.shuffle ?? false
     this.onCrash = options.onCrash
@@ -415,10 +424,22 @@ export class Scheduler {
     return true
   }
 
+  /** @internal What the clock said when it was last read, where that was in this turn and not many questions ago. */
+  recentMs(): number {
+    if (thread.current?.scheduler !== this) return hostNow()
+    if (--this.answers < 0) {
+      this.recent = hostNow()
+      this.answers = mostAnswers
+    }
+    return this.recent
+  }
+
   private readClock(): number {
     const now = hostNow()
     const passedMs = now - this.checkedMs
     this.checkedMs = now
+    this.recent = now
+    this.answers = Math.min(this.fullTank, mostAnswers)
     if (passedMs < budgetMs / 8) this.fullTank = Math.min(this.fullTank * 2, mostFuel)
     else if (passedMs > budgetMs / 2) this.fullTank = Math.max(1, this.fullTank >> 3)
     thread.fuel = this.shuffle ? 0 : this.fullTank
@@ -444,6 +465,26 @@ export class Scheduler {
       this.scheduled = false
       this.turn()
     })
+  }
+}
+
+/** Source: Linux's CLOCK_MONOTONIC_COARSE. */
+class CoarseClock implements Clock {
+  constructor(
+    private readonly clock: Clock,
+    private readonly on: Scheduler,
+  ) {}
+
+  now(): number {
+    return this.on.recentMs()
+  }
+
+  epochNow(): number {
+    return this.clock.epochNow()
+  }
+
+  arm(atMs: number, ring: () => void): void {
+    this.clock.arm(atMs, ring)
   }
 }
 
