@@ -185,7 +185,7 @@ class Race<T> {
     this.left--
     this.inFlight++
     this.nextAtMs = nowMs + this.hedge.options.delayMs
-    this.trials.push(new Trial<T>(numbered, (ctx) => this.make(ctx, made), hedge as GoFunction))
+    this.trials.push(new Trial<T>(numbered, hedge as GoFunction).start((ctx) => this.make(ctx, made)))
   }
 
   /** Makes an attempt, and judges it in the very step in which it ends, so that no loser goes on after the winner. */

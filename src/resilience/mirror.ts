@@ -93,10 +93,10 @@ export class Mirror implements Wrapper {
     this.inFlight++
     const limit = withTimeout(withoutCancel(call.ctx), this.timeoutMs)
     const make = (ctx: Context) => invokeWithin(this.options.call, ctx, call)
-    new Trial(limit, make, mirror as GoFunction, ({ outcome }) => {
+    new Trial(limit, mirror as GoFunction, ({ outcome }) => {
       this.inFlight--
       if (outcome !== undefined && 'error' in outcome) this.failed++
       limit.cancel()
-    })
+    }).start(make)
   }
 }

@@ -31,12 +31,8 @@ export class SharedCalls {
    * @param make makes it; the attempt itself unless said.
    */
   start<T>(key: string, attempt: Attempt<T>, make?: (ctx: Context) => Routine<T>): SharedCall<T> {
-    const trial = new Trial<T>(
-      withoutCancel(attempt.ctx),
-      make ?? ((ctx) => attempt.run(ctx)),
-      this.maker,
-      () => this.drop(key, call),
-    )
+    const trial = new Trial<T>(withoutCancel(attempt.ctx), this.maker, () => this.drop(key, call))
+    trial.start(make ?? ((ctx) => attempt.run(ctx)))
     const call: SharedCall<T> = { trial, callers: 0 }
     this.calls.set(key, call as SharedCall<unknown>)
     return call

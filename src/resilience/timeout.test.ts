@@ -5,6 +5,7 @@ import { withCancel } from '../context/cancel.js'
 import type { Context } from '../context/context.js'
 import { DeadlineExceeded, withTimeout } from '../context/deadline.js'
 import { run } from '../main.js'
+import { chan } from '../runtime/chan.js'
 import { VirtualClock } from '../runtime/clock.js'
 import { Canceled } from '../runtime/errors.js'
 import { go } from '../runtime/go.js'
@@ -206,15 +207,73 @@ describe('timeout', () => {
       expect([log, scheduler().timers.size]).toEqual([['given up'], 0])
     }))
 
-  it('does not start a call whose time is up before its turn', () =>
+  it('begins a call at once, and one that does not wait costs no goroutine', () =>
+    bubble(function* () {
+      const { started } = scheduler().stats()
+      const mine = withCancel(ctx)
+      const p = policy(timeout({ ms: 100 }))
+      expect(yield* p.run(mine, () => scheduler().stats().started)).toBe(started)
+      mine.cancel()
+      let calls = 0
+      const ended = yield* outcomeOf(function* () {
+        return yield* p.run(mine, () => calls++)
+      })
+      expect(ended.error).toBe(mine.err)
+      expect([calls, scheduler().timers.size]).toEqual([0, 0])
+    }))
+
+  it('gives up a call that ended the context itself before it had to wait', () =>
     bubble(function* () {
       const mine = withCancel(ctx)
-      let calls = 0
-      const g = go(function* () {
-        yield* policy(timeout({ ms: 100 })).run(mine, () => calls++)
+      const log: unknown[] = []
+      const p = policy(timeout({ ms: 100 }), witness(log))
+      const ended = yield* outcomeOf(function* () {
+        return yield* p.run(mine, function* () {
+          mine.cancel()
+          yield* sleep(1000)
+        })
       })
-      go(() => mine.cancel())
-      expect([(yield* g.outcome()).error, calls]).toEqual([mine.err, 0])
+      expect(ended).toMatchObject({ error: mine.err, atMs: 0 })
+      expect(log).toEqual(['given up'])
+    }))
+
+  it('gives up a call that never waits, but gives up its turn', async () => {
+    const channel = chan<number>(1)
+    let rounds = 0
+    let isOver = false
+    const error = await run(function* () {
+      const g = go(function* () {
+        yield* policy(timeout({ ms: 20 })).run(ctx, function* () {
+          try {
+            for (; ; rounds++) {
+              yield* channel.send(rounds)
+              yield* channel.recv()
+            }
+          } finally {
+            isOver = true
+          }
+        })
+      })
+      return (yield* g.outcome()).error
+    })
+    expect(error).toBeInstanceOf(TimedOut)
+    expect([isOver, rounds > 0]).toEqual([true, true])
+  })
+
+  it('changes its limit for the calls that come', () =>
+    bubble(function* () {
+      const guard = timeout({ ms: 100 })
+      const p = policy(guard)
+      function* late() {
+        return yield* p.run(ctx, () => sleep(1000))
+      }
+      const under = go(() => outcomeOf(late))
+      yield* waitIdle()
+      guard.configure({ ms: 10 })
+      expect(() => guard.configure({ ms: 0 })).toThrow('above 0')
+      expect(yield* outcomeOf(late)).toMatchObject({ atMs: 10 })
+      expect(yield* under).toMatchObject({ atMs: 100 })
+      expect(guard.stats()).toMatchObject({ admitted: 2, timedOut: 2, limitMs: 10 })
     }))
 
   it('leaves the context of a call that gave a value alone, for the body of a response', () =>

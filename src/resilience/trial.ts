@@ -2,7 +2,7 @@ import { CancelNode } from '../context/cancel.js'
 import type { Context } from '../context/context.js'
 import type { Ending } from '../context/ending.js'
 import { Canceled } from '../runtime/errors.js'
-import { launch } from '../runtime/go.js'
+import { detach, launch } from '../runtime/go.js'
 import { goexit } from '../runtime/goexit.js'
 import type { Goroutine, Outcome } from '../runtime/goroutine.js'
 import { Operation, type Routine } from '../runtime/operation.js'
@@ -26,30 +26,47 @@ export class Trial<T> extends CancelNode {
   outcome: Outcome<T> | undefined
   /** Its context ended before it did. */
   wasCalledOff: boolean
-  private readonly goroutine: Goroutine<T>
+  /** None before it has to wait. */
+  private goroutine: Goroutine<T> | undefined
   /** @internal Who waits for it to be over. */
   readonly watchers: WaitList<Over>
 
   /**
-   * @param call makes the call, when the goroutine has its turn.
    * @param maker what a dump names the goroutine after.
    * @param onEnd told in the very step in which the call ends, outside of any goroutine; must not throw.
    */
   constructor(
     parent: Context,
-    call: (ctx: Context) => Running<T> | Routine<T>,
-    maker: GoFunction,
+    private readonly maker: GoFunction,
     private readonly onEnd?: (trial: Trial<T>) => void,
   ) {
     super(parent)
     this.outcome = undefined
     this.wasCalledOff = false
+    this.goroutine = undefined
     this.watchers = new WaitList()
-    this.goroutine = launch(scheduler(), made(call, this), maker, maker)
-    const outcome = this.goroutine.outcome().claim()
-    outcome.attempt()
-    outcome.parkFor({ wake: () => this.settle(outcome.value as Outcome<T>) })
-    this.follow(parent)
+  }
+
+  /** Makes the call in a goroutine, when that has its turn. */
+  start(call: MadeCall<T>): this {
+    this.run(launch(scheduler(), made(call, this), this.maker, this.maker))
+    this.follow(this.parent)
+    return this
+  }
+
+  /** Makes the call here and now. One that has to wait goes on in a goroutine. */
+  begin(call: MadeCall<T>): this {
+    this.follow(this.parent)
+    if (this.wasCalledOff) return this
+    try {
+      const routine = call(this)[Symbol.iterator]() as Routine<T>
+      const step = routine.next()
+      if (step.done === true) this.settle({ value: step.value })
+      else this.run(detach(routine, this.maker, this.maker))
+    } catch (error) {
+      this.settle({ error })
+    }
+    return this
   }
 
   /** Waits until the call has ended, or was called off. */
@@ -65,7 +82,7 @@ export class Trial<T> extends CancelNode {
   *take(): Routine<T> {
     const { outcome } = this
     if (outcome !== undefined && 'error' in outcome) throw outcome.error
-    if (this.goroutine.exited) yield* goexit()
+    if (this.goroutine?.exited === true) yield* goexit()
     return outcome?.value as T
   }
 
@@ -76,15 +93,25 @@ export class Trial<T> extends CancelNode {
 
   override end(ending: Ending): void {
     if (this.howEnded() !== undefined) return
-    const wasParked = this.goroutine.state === 'waiting'
+    const wasParked = this.goroutine?.state === 'waiting'
     super.end(ending)
     if (this.outcome !== undefined) return
     this.wasCalledOff = true
-    if (!wasParked || this.goroutine.state === 'waiting') {
-      const { err } = ending
-      this.goroutine.cancel(err instanceof Canceled ? err.cause : err)
-    }
+    if (!wasParked || this.goroutine?.state === 'waiting') this.stop(ending)
     this.tell()
+  }
+
+  private stop({ err }: Ending): void {
+    this.goroutine?.cancel(err instanceof Canceled ? err.cause : err)
+  }
+
+  private run(goroutine: Goroutine<T>): void {
+    this.goroutine = goroutine
+    const outcome = goroutine.outcome().claim()
+    outcome.attempt()
+    outcome.parkFor({ wake: () => this.settle(outcome.value as Outcome<T>) })
+    const ending = this.howEnded()
+    if (ending !== undefined) this.stop(ending) // by what the call itself did before it had to wait
   }
 
   private settle(outcome: Outcome<T>): void {
@@ -122,6 +149,8 @@ class Over extends Operation<void> {
   }
 }
 
-function* made<T>(call: (ctx: Context) => Running<T> | Routine<T>, ctx: Context): Routine<T> {
+type MadeCall<T> = (ctx: Context) => Running<T> | Routine<T>
+
+function* made<T>(call: MadeCall<T>, ctx: Context): Routine<T> {
   return yield* call(ctx)
 }

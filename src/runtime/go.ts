@@ -6,7 +6,7 @@ import { asyncContext } from './locals.js'
 import { Operation, type Routine } from './operation.js'
 import { type GoFunction, originOf } from './origin.js'
 import { wait } from './promise.js'
-import { type Scheduler, scheduler, thread } from './scheduler.js'
+import { type Scheduler, scheduler, thread, WAITING } from './scheduler.js'
 
 /** What `go` can run: a generator function, an async function or a plain one. */
 export type GoTarget<A extends unknown[], T> = (...args: A) => Routine<T> | PromiseLike<T> | T
@@ -47,6 +47,20 @@ export function launch<T>(
   const g = new Goroutine(on, routine, originOf(fn, above))
   if (asyncContext.capture !== undefined) g.locals = asyncContext.capture()
   on.start(g as Goroutine<unknown>)
+  return g
+}
+
+/**
+ * @internal Has a goroutine of its own go on with `routine`, which the one that runs has begun, up to a point where it has
+ * to wait: so what never waits costs no goroutine. @param fn whose name a dump shows.
+ */
+export function detach<T>(routine: Routine<T>, fn: GoFunction, above: GoFunction): Goroutine<T> {
+  const from = thread.current as Goroutine<unknown>
+  const parked = from.slot as Operation<unknown>
+  const g = new Goroutine(from.scheduler, routine, originOf(fn, above))
+  if (asyncContext.capture !== undefined) g.locals = asyncContext.capture()
+  from.scheduler.handOver(from, g as Goroutine<unknown>)
+  if (g.phase === WAITING) parked.waiter = g
   return g
 }
 

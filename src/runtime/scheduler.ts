@@ -266,6 +266,26 @@ export class Scheduler {
     return over && this.checkedMs - this.turnNotedMs >= budgetMs
   }
 
+  /**
+   * Has `g` go on with what `from`, which runs, has just parked or given up its turn in: `from` runs on. Its own place in
+   * the queue, if it has one, is passed over.
+   */
+  handOver(from: Goroutine<unknown>, g: Goroutine<unknown>): void {
+    this.live++
+    this.started++
+    g.slot = from.slot
+    g.sinceDecis = from.sinceDecis
+    g.flags |= from.flags & EXITING
+    from.flags &= ~EXITING
+    if (from.phase === WAITING) {
+      g.phase = WAITING
+      this.register(g)
+    } else {
+      this.requeue(g)
+    }
+    from.phase = RUNNING
+  }
+
   /** Takes note of a goroutine that parks for the first time, so that a dump finds it. */
   register(g: Goroutine<unknown>): void {
     if (thread.tracker === undefined && g.index === UNLISTED) g.index = this.parkedOnce.push(g) - 1
