@@ -13,6 +13,7 @@ import { body, count, depth, header, time } from './values.js'
 interface Options {
   connections: number
   pipeline: number
+  rate?: number
   requests?: number
   duration?: number
   method?: string
@@ -34,11 +35,12 @@ export type Action = (ctx: Context) => Routine<number>
 export function benchCommand(run: (action: Action) => void): Command {
   return new Command('bench')
     .description(
-      'Measure an HTTP server: connections that send one request after the other, as fast as it answers.',
+      'Measure an HTTP server: connections that send one request after the other, as fast as it answers, or with --rate so many a second however fast it is.',
     )
     .argument('<url>', 'what to request, such as http://localhost:8080/path')
     .option('-c, --connections <n>', 'connections that work at the same time', count, 50)
     .option('--pipeline <n>', 'requests in flight on each connection, up to 256', depth, 1)
+    .option('-q, --rate <n>', 'requests to send a second in all, on up to -c connections', count)
     .option('-n, --requests <n>', 'requests to send in all; also 10k or 1m', count)
     .option('-z, --duration <time>', 'how long to go on: 500ms, 30s, 3m (10s unless -n is given)', time)
     .option('-m, --method <method>', 'HTTP method (GET, or POST with a body)')
@@ -64,6 +66,7 @@ argument, 130 after Ctrl-C and 143 after SIGTERM, which print what there is so f
 
   $ sluice bench http://localhost:8080/ -c 100 -z 30s
   $ sluice bench http://localhost:8080/ --pipeline 16
+  $ sluice bench http://localhost:8080/ --rate 500 -c 1000 -t 1s
   $ sluice bench http://localhost:8080/orders -n 10k -d @order.json -H 'Content-Type: application/json'
 `
 
@@ -102,7 +105,9 @@ function whyFruitless({ url }: Target, { results, elapsedMs }: Run): string {
   return `every request to ${url} failed, most with '${most[0]}': does an HTTP server answer there?`
 }
 
-function planFor({ connections, pipeline, requests, duration, timeout, keepalive }: Options): Plan {
+function planFor({ connections, pipeline, rate, requests, duration, timeout, keepalive }: Options): Plan {
+  if (pipeline > 1 && rate !== undefined)
+    throw new ArgumentError('--rate sends each request when it is due: leave out --pipeline')
   if (pipeline > 1 && !keepalive)
     throw new ArgumentError('--pipeline needs connections that are kept: leave out --no-keepalive')
   const durationMs = duration ?? (requests === undefined ? 10_000 : Infinity)
@@ -110,6 +115,7 @@ function planFor({ connections, pipeline, requests, duration, timeout, keepalive
     // As many as have something to send.
     connections: Math.min(connections, Math.ceil((requests ?? Infinity) / pipeline)),
     pipeline,
+    rate,
     requests,
     durationMs,
     timeoutMs: timeout,

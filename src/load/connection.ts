@@ -51,9 +51,10 @@ export class Connection {
   /**
    * Sends `count` requests in one write, then waits until any request has ended, unless some have since the last call;
    * gives how they ended. Throws `RequestError` if it sent nothing: the connection has been closed, or the run is over.
+   * @param sinceMs what their latency counts from: the write unless said.
    */
-  exchange(count: number): Operation<readonly Result[]> {
-    return new Exchange(this, count)
+  exchange(count: number, sinceMs?: number): Operation<readonly Result[]> {
+    return new Exchange(this, count, sinceMs)
   }
 
   /** Gives up on what began at `ms` or before: it took too long. */
@@ -81,11 +82,11 @@ export class Connection {
   }
 
   /** @internal Sends, if it can; says why not otherwise. */
-  send(count: number): RequestError | undefined {
+  send(count: number, sinceMs: number | undefined): RequestError | undefined {
     if (this.runIsOver) return new RequestError('cut off')
     if (!this.usable || this.socket === undefined) return new RequestError(closedByServer)
     if (count === 0) return undefined
-    this.pipeline.sent(count, performance.now())
+    this.pipeline.sent(count, sinceMs ?? performance.now())
     this.batch.writeTo(this.socket, count)
     return undefined
   }
@@ -229,6 +230,7 @@ class Exchange extends OnSocket<readonly Result[]> {
   constructor(
     connection: Connection,
     readonly count: number,
+    readonly sinceMs: number | undefined,
   ) {
     super(connection)
   }
@@ -239,7 +241,7 @@ class Exchange extends OnSocket<readonly Result[]> {
 
   override attempt(): boolean {
     const { connection } = this
-    const refusal = connection.send(this.count)
+    const refusal = connection.send(this.count, this.sinceMs)
     if (refusal !== undefined) return this.fail(refusal)
     return connection.pipeline.hasEnded && this.complete(connection.pipeline.take())
   }

@@ -35,9 +35,10 @@ export class Pipeline {
     return this.flights.at(0)?.sentMs
   }
 
-  sent(count: number, nowMs: number): void {
+  /** @param sentMs what their latency counts from. */
+  sent(count: number, sentMs: number): void {
     this.inFlight += count
-    this.flights.push({ sentMs: nowMs, left: count })
+    this.flights.push({ sentMs, left: count })
   }
 
   /** The oldest request has its response. */

@@ -21,11 +21,11 @@ function exampleRun(): Run {
   results.add({ error: 'timeout', count: 2 })
   results.add({ error: 'connection reset', count: 1 })
   results.unfinished = 7
-  return { results, elapsedMs: 1000, interrupted: false }
+  return { results, elapsedMs: 1000, rate: undefined, interrupted: false }
 }
 
 function emptyRun(): Run {
-  return { results: new Results(), elapsedMs: 500, interrupted: true }
+  return { results: new Results(), elapsedMs: 500, rate: undefined, interrupted: true }
 }
 
 describe('the report as text', () => {

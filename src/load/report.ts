@@ -25,7 +25,7 @@ export function textReport(run: Run, { latency = false }: { latency?: boolean } 
 }
 
 /** A report for machines, in the shape of oha's JSON; times in seconds, `null` for what was not measured. */
-export function jsonReport({ results, elapsedMs, interrupted }: Run): object {
+export function jsonReport({ results, elapsedMs, rate, interrupted }: Run): object {
   const { latencies, firstBytes, responses, bytes } = results
   const ifAny = (value: number) => (responses === 0 ? null : value)
   return {
@@ -41,6 +41,7 @@ export function jsonReport({ results, elapsedMs, interrupted }: Run): object {
       sizePerSec: (bytes * 1000) / elapsedMs,
       interrupted,
       unfinished: results.unfinished,
+      ...(rate !== undefined && { offeredPerSec: rate, late: results.late }),
     },
     responseTimeHistogram: histogramEntries(latencies),
     latencyPercentiles: percentileEntries(latencies, 1e6),
@@ -87,7 +88,7 @@ function triple({ mean, min, max }: Distribution): object {
   return { average: mean / 1e6, fastest: min / 1e6, slowest: max / 1e6 }
 }
 
-function summary({ results, elapsedMs, interrupted }: Run): string {
+function summary({ results, elapsedMs, rate, interrupted }: Run): string {
   const { latencies, bytes, responses } = results
   const success = successRate(results)
   const ifAny = (text: string) => (responses === 0 ? '-' : text)
@@ -98,11 +99,21 @@ function summary({ results, elapsedMs, interrupted }: Run): string {
     ['Fastest:', ifAny(micros(latencies.min))],
     ['Average:', ifAny(micros(latencies.mean))],
     ['Requests/sec:', ((responses * 1000) / elapsedMs).toFixed(4)],
+    ...(rate === undefined ? [] : [offered(rate, results)]),
     ['', ''],
     ['Total data:', size(bytes)],
     ['Size/request:', ifAny(size(bytes / responses))],
     ['Size/sec:', size((bytes * 1000) / elapsedMs)],
   ])
+}
+
+/** What was asked for, beside what came of it. */
+function offered(rate: number, { late }: Results): [string, string] {
+  const text = rate.toFixed(4)
+  return [
+    'Offered/sec:',
+    late === 0 ? text : `${text}, ${late} requests while no connection was free: raise -c`,
+  ]
 }
 
 function histogram(times: Distribution): string {

@@ -46,6 +46,8 @@ export class Results {
   failures = 0
   /** Requests that had no response yet when the run ended: neither responses nor failures. */
   unfinished = 0
+  /** Requests that were due when no connection was free. */
+  late = 0
   private counted = 0
   private countedAtMs = 0
 

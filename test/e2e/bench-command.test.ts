@@ -107,6 +107,11 @@ describe('sluice', () => {
       ['bench', 'http://h/', '--pipeline', '2', '--no-keepalive'],
       'sluice: --pipeline needs connections that are kept: leave out --no-keepalive',
     ],
+    [['bench', 'http://h/', '--rate', '0'], "argument '0' is invalid. give a whole number from 1"],
+    [
+      ['bench', 'http://h/', '--rate', '10', '--pipeline', '2'],
+      'sluice: --rate sends each request when it is due: leave out --pipeline',
+    ],
     [['bench', 'http://h/', '-z', '0s'], "argument '0s' is invalid. give a time above zero"],
     [['bench', 'http://h/', '-t', 'soon'], "argument 'soon' is invalid. give a time above zero"],
     [['bench', 'http://h/', '-H', 'nonsense'], "argument 'nonsense' is invalid. write it as 'Name: value'"],
@@ -288,6 +293,56 @@ async function serveEach(at: number, react: (socket: Socket) => void) {
   seen.url = (await listen(server)).url
   return seen
 }
+
+describe('sluice bench --rate', () => {
+  it('sends so many a second, on no more connections than that takes', async () => {
+    const cameMs: number[] = []
+    const server = await serve((_, response) => {
+      cameMs.push(performance.now())
+      response.end('hello')
+    })
+    const { summary } = await report([server.url, '--rate', '100', '-n', '51', '-c', '40'])
+    expect(summary).toMatchObject({ successRate: 1, offeredPerSec: 100, late: 0, unfinished: 0 })
+    expect(cameMs.length).toBe(51)
+    // The last one is due half a second after the first; none comes before it is due.
+    expect((cameMs.at(-1) ?? 0) - (cameMs[0] ?? 0)).toBeGreaterThan(400)
+    expect(server.sockets).toBeLessThan(40)
+  })
+
+  it('counts from when a request was due where no connection was free', async () => {
+    const { url } = await serve((_, response) => void setTimeout(() => response.end('hello'), 100))
+    const { summary, errorDistribution } = await report([url, '--rate', '100', '-n', '20', '-c', '1'])
+    // Each takes 100 ms, and one comes every 10 ms: the last one waits for 19 * 90 ms before it is sent.
+    expect(summary).toMatchObject({ successRate: 1, late: 19 })
+    expect(summary.slowest).toBeGreaterThan(1.7)
+    expect(errorDistribution).toEqual({})
+  })
+
+  it('gives up on those that have waited for a connection for longer than -t, and sends them no more', async () => {
+    let requests = 0
+    const { url } = await serve((_, response) => {
+      requests++
+      setTimeout(() => response.end('hello'), 100)
+    })
+    const result = await report([url, '--rate', '100', '-n', '50', '-c', '1', '-t', '300ms'])
+    const timeouts = result.errorDistribution.timeout
+    expect(timeouts + result.statusCodeDistribution[200]).toBe(50)
+    expect(timeouts).toBeGreaterThan(20)
+    expect(requests).toBeLessThan(50)
+  })
+
+  it('lists apart what was due and had no connection when time was up', async () => {
+    const { url } = await serve((_, response) => void setTimeout(() => response.end('hello'), 300))
+    const { summary, statusCodeDistribution } = await report([url, '--rate', '50', '-z', '700ms', '-c', '1'])
+    expect([statusCodeDistribution, summary.unfinished > 20]).toEqual([{ 200: 2 }, true])
+  })
+
+  it('goes on while the server closes connections', async () => {
+    const { url } = await serve((_, response) => response.setHeader('Connection', 'close').end('hello'))
+    const result = await report([url, '--rate', '200', '-n', '40', '-c', '3'])
+    expect([result.statusCodeDistribution, result.errorDistribution]).toEqual([{ 200: 40 }, {}])
+  })
+})
 
 describe('sluice bench --pipeline', () => {
   it('keeps so many requests in flight on each connection, and sends as many in all as -n says', async () => {
