@@ -73,8 +73,8 @@ Details (average, fastest, slowest):
   DNS-lookup: 500.0 µs, 500.0 µs, 500.0 µs
 
 Status code distribution:
-  [200] 98 responses
-  [503] 2 responses
+  [200] 98 responses, 50% in 49.0230 ms, 99% in 98.0000 ms
+  [503] 2 responses, 50% in 99.0070 ms, 99% in 100.0000 ms
 
 Error distribution:
   [2] timeout
@@ -115,7 +115,7 @@ Error distribution:
 describe('the report as JSON', () => {
   const report = jsonReport(exampleRun()) as Record<string, Record<string, unknown>>
 
-  it('has the keys of oha, in its order', () => {
+  it('has the keys of oha, in its order, and then its own', () => {
     expect(Object.keys(report)).toEqual([
       'summary',
       'responseTimeHistogram',
@@ -126,6 +126,7 @@ describe('the report as JSON', () => {
       'details',
       'statusCodeDistribution',
       'errorDistribution',
+      'statusCodeLatencies',
     ])
     expect(Object.keys(report['latencyPercentiles'] ?? {})).toEqual([
       'p10',
@@ -163,6 +164,19 @@ describe('the report as JSON', () => {
     })
     expect(report['statusCodeDistribution']).toEqual({ 200: 98, 503: 2 })
     expect(report['errorDistribution']).toEqual({ timeout: 2, 'connection reset': 1 })
+    expect(report['statusCodeLatencies']).toMatchObject({
+      200: { p99: 0.098 },
+      503: { p50: 0.099007, p99: 0.1 },
+    })
+  })
+
+  it('says what was offered, where that was given, and what found no connection', () => {
+    const run = { ...exampleRun(), rate: 150 }
+    run.results.late = 12
+    expect(jsonReport(run)).toMatchObject({ summary: { offeredPerSec: 150, late: 12 } })
+    expect(textReport(run)).toContain(
+      'Offered/sec:  150.0000, 12 requests while no connection was free: raise -c\n',
+    )
   })
 
   it('has null, and no NaN, for what was not measured', () => {

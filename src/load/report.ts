@@ -24,7 +24,7 @@ export function textReport(run: Run, { latency = false }: { latency?: boolean } 
   return sections.join('\n\n')
 }
 
-/** A report for machines, in the shape of oha's JSON; times in seconds, `null` for what was not measured. */
+/** A report for machines, in the shape of oha's JSON and more; times in seconds, `null` for what was not measured. */
 export function jsonReport({ results, elapsedMs, rate, interrupted }: Run): object {
   const { latencies, firstBytes, responses, bytes } = results
   const ifAny = (value: number) => (responses === 0 ? null : value)
@@ -53,8 +53,13 @@ export function jsonReport({ results, elapsedMs, rate, interrupted }: Run): obje
       DNSLookup: triple(results.lookups),
       firstByte: triple(firstBytes),
     },
-    statusCodeDistribution: Object.fromEntries(results.statuses),
+    statusCodeDistribution: Object.fromEntries(
+      [...results.statuses].map(([code, { count }]) => [code, count]),
+    ),
     errorDistribution: Object.fromEntries(results.errors),
+    statusCodeLatencies: Object.fromEntries(
+      [...results.statuses].map(([code, latencies]) => [code, percentileEntries(latencies, 1e6)]),
+    ),
   }
 }
 
@@ -142,10 +147,15 @@ function details({ dials, lookups }: Results): string {
   ])
 }
 
+/** With several statuses also how long each took: refusals are faster than what they refuse. */
 function statusRows({ statuses }: Results): [string, string][] {
   return [...statuses]
     .sort(([a], [b]) => a - b)
-    .map(([status, count]) => [`[${status}]`, `${count} response${count === 1 ? '' : 's'}`])
+    .map(([status, latencies]) => {
+      const { count } = latencies
+      const times = [50, 99].map((p) => `, ${p}% in ${micros(latencies.percentile(p))}`).join('')
+      return [`[${status}]`, `${count} response${count === 1 ? '' : 's'}${statuses.size > 1 ? times : ''}`]
+    })
 }
 
 function errorRows({ errors }: Results): [string, string][] {

@@ -40,7 +40,8 @@ export class Results {
   readonly lookups = new Distribution()
   /** Responses a second, in each of the intervals in which they were counted. */
   readonly rates = new Distribution()
-  readonly statuses = new Map<number, number>()
+  /** The latencies of the responses of each status. */
+  readonly statuses = new Map<number, Distribution>()
   readonly errors = new Map<string, number>()
   bytes = 0
   failures = 0
@@ -77,7 +78,9 @@ export class Results {
     this.bytes += bytes
     this.latencies.add(latencyMs * 1000, count)
     this.firstBytes.add(firstByteMs * 1000, count)
-    this.statuses.set(status, (this.statuses.get(status) ?? 0) + count)
+    let ofStatus = this.statuses.get(status)
+    if (ofStatus === undefined) this.statuses.set(status, (ofStatus = new Distribution()))
+    ofStatus.add(latencyMs * 1000, count)
   }
 
   private addFailure({ error, count }: Failure): void {
