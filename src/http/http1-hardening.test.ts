@@ -1,69 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { RawClient } from '../../test/serving/raw-client.js'
+import { describe, expect, it } from 'vitest'
+import { connected, get, hello, pause, post, problems, serving } from '../../test/serving/serving.js'
 import { chan } from '../runtime/chan.js'
 import { go } from '../runtime/go.js'
 import { sleep } from '../runtime/sleep.js'
 import type { Handler } from './handler.js'
 import { HttpError } from './http-error.js'
 import type { HttpRequest } from './request.js'
-import { bytes, empty, type HttpResponse, stream, text } from './response.js'
-import { routeOf } from './route.js'
-import { serve } from './serve.js'
-import type { ServeOptions } from './serve-options.js'
-import type { Server } from './server.js'
+import { bytes, type HttpResponse, stream, text } from './response.js'
 
-const servers: Server[] = []
-const clients: RawClient[] = []
-const problems: unknown[] = []
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close()
-  for (const server of servers.splice(0)) {
-    server.close()
-    await server
-  }
-  problems.length = 0
-})
-
-/** A server with a handler a path, and a client connected to it. */
-async function serving(
-  handlers: Record<string, Handler>,
-  options: ServeOptions = {},
-): Promise<{ server: Server; client: RawClient; port: number }> {
-  const routes = new Map(
-    Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]),
-  )
-  const missing = routeOf([], () => empty(404), 'nothing')
-  const app = { route: (req: HttpRequest) => routes.get(req.path) ?? missing }
-  const server = serve(app, {
-    port: 0,
-    host: '127.0.0.1',
-    signals: false,
-    onError: (error) => problems.push(error),
-    ...options,
-  })
-  servers.push(server)
-  const { port = 0 } = await server.listening()
-  return { server, client: await connected(port), port }
-}
-
-async function connected(port: number, allowHalfOpen = false): Promise<RawClient> {
-  const client = await RawClient.connect(port, allowHalfOpen)
-  clients.push(client)
-  return client
-}
-
-const get = (path: string, ...headers: string[]) =>
-  `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers.map((each) => `${each}\r\n`).join('')}\r\n`
-const post = (path: string, body: string, ...headers: string[]) =>
-  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n${headers.map((each) => `${each}\r\n`).join('')}\r\n${body}`
-
-/** For what happens outside, in kernels and their buffers. */
-function* pause(ms: number) {
-  yield* sleep(ms)
-}
-
-const hello: Handler = () => text('hello')
 const slow = (name: string, ms: number): Handler =>
   function* () {
     yield* sleep(ms)

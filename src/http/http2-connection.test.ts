@@ -8,6 +8,7 @@ import {
 import { connect as connectTls } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Authority, type Issued } from '../../test/serving/certificates.js'
+import { problems, served } from '../../test/serving/serving.js'
 import { encodeFields, flags, frame, RawHttp2, request, reset } from '../../test/serving/raw-http2.js'
 import { chan } from '../runtime/chan.js'
 import { go } from '../runtime/go.js'
@@ -16,17 +17,13 @@ import { ClientGone } from './body.js'
 import type { Handler } from './handler.js'
 import { HttpError } from './http-error.js'
 import type { HttpRequest } from './request.js'
-import { bytes, empty, HttpResponse, json, stream, text } from './response.js'
-import { routeOf } from './route.js'
-import { serve } from './serve.js'
+import { bytes, HttpResponse, json, stream, text } from './response.js'
 import type { ServeOptions, ServerStats } from './serve-options.js'
 import type { Server } from './server.js'
 
 let authority: Authority
 let own: Issued
-const servers: Server[] = []
 const clients: ClientHttp2Session[] = []
-const problems: unknown[] = []
 
 beforeAll(() => {
   authority = new Authority()
@@ -34,13 +31,8 @@ beforeAll(() => {
 })
 afterAll(() => authority.remove())
 
-afterEach(async () => {
+afterEach(() => {
   for (const client of clients.splice(0)) client.destroy()
-  for (const server of servers.splice(0)) {
-    server.close()
-    await server
-  }
-  problems.length = 0
 })
 
 /** A server with a handler a path, and a client connected to it. */
@@ -48,21 +40,7 @@ async function serving(
   handlers: Record<string, Handler>,
   options: ServeOptions = {},
 ): Promise<{ server: Server; client: ClientHttp2Session; port: number }> {
-  const routes = new Map(
-    Object.entries(handlers).map(([path, handler]) => [path, routeOf([], handler, path)]),
-  )
-  const missing = routeOf([], () => empty(404), 'nothing')
-  const app = { route: (req: HttpRequest) => routes.get(req.path) ?? missing }
-  const server = serve(app, {
-    port: 0,
-    host: '127.0.0.1',
-    signals: false,
-    tls: own,
-    onError: (error) => problems.push(error),
-    ...options,
-  })
-  servers.push(server)
-  const { port = 0 } = await server.listening()
+  const { server, port } = await served(handlers, { tls: own, ...options })
   return { server, client: connected(port), port }
 }
 
