@@ -448,13 +448,18 @@ describe('a body that is produced while it is sent', () => {
           yield* out.send('half')
           throw broken
         }),
+      '/none': () =>
+        stream(function* () {
+          throw broken
+        }),
       '/short': () => stream(chanOf('abc'), { headers: { 'Content-Length': '4' } }),
       '/hello': hello,
     })
     expect(await get(client, '/')).toMatchObject({ status: 200, code: 2 })
+    expect(await get(client, '/none')).toMatchObject({ status: 200, code: 2 })
     expect((await get(client, '/short')).code).not.toBe(0)
     expect((await get(client, '/hello')).body).toBe('hello')
-    expect(problems).toEqual([broken, expect.objectContaining({ code: 'ERR_SLUICE_BODY_LENGTH' })])
+    expect(problems).toEqual([broken, broken, expect.objectContaining({ code: 'ERR_SLUICE_BODY_LENGTH' })])
   })
 
   it('ends when the client has left', async () => {

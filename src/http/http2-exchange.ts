@@ -154,8 +154,11 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
   cut(reason: Error, code = CANCEL): void {
     this.isCut = true
     this.req?.finish(reason)
-    this.stream.close(code)
-    this.stream.destroy() // the frame says so to the client; nothing here waits for it to leave
+    const { stream } = this
+    // `close` ends the body first: one without a byte so far would look whole.
+    if (stream.headersSent && this.writtenBytes === 0 && !stream.writableEnded) stream.destroy(reason)
+    else stream.close(code)
+    stream.destroy() // the frame says so to the client; nothing here waits for it to leave
   }
 
   /** The response; only the first counts. */

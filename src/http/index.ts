@@ -2,6 +2,7 @@ export { type AccessEntry, accessLog, type AccessLogOptions } from './access-log
 export { compress, type CompressOptions } from './compress.js'
 export type { Coding } from './compressor.js'
 export { cors, type CorsOptions } from './cors.js'
+export { faulty } from './faulty.js'
 export { type EventSender, type EventSource, events, type EventsOptions } from './events.js'
 export type { ServerEvent } from './event-text.js'
 export { file, type FileOptions } from './file.js'

@@ -11,6 +11,11 @@ export type { BreakerOptions } from './breaker-settings.js'
 export { type Bulkhead, type BulkheadOptions, bulkhead } from './bulkhead.js'
 export { type Cached, type CachedOptions, cached } from './cached.js'
 export { type Fallback, type FallbackOptions, fallback } from './fallback.js'
+export { ConnectionReset, FaultError } from './faults/fault-error.js'
+export type { ErrorFault, FaultRule } from './faults/fault-rule.js'
+export { type Faults, type FaultsOptions, type FaultSwitch, faults } from './faults/faults.js'
+export type { LatencyFault } from './faults/latency.js'
+export { type SkewedClock, skewed } from './faults/skewed-clock.js'
 export type { Figures, GuardEvent, GuardListener, GuardStats } from './figures.js'
 export {
   type Attempt,
