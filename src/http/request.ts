@@ -56,6 +56,8 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
   startedMs: number
   /** @internal Its context, once somebody asked for it. */
   context: RequestContext | undefined
+  /** @internal What `derive` has made of its context. */
+  derived: Context | undefined
   /** @internal Why its context ends, once it has to. */
   ending: Error | undefined
   private parsedCookies: Readonly<Record<string, string>> | undefined
@@ -80,6 +82,7 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
     this.following = undefined
     this.startedMs = startedMs
     this.context = undefined
+    this.derived = undefined
     this.ending = undefined
     this.parsedCookies = undefined
     this.parsedQuery = undefined
@@ -150,6 +153,7 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
    * the server has no more time to shut down.
    */
   get ctx(): Context {
+    if (this.derived !== undefined) return this.derived
     if (this.context === undefined) {
       this.context = new RequestContext(this.arrival.ctx, this.deadline)
       if (this.ending !== undefined) this.context.finish(this.ending)
@@ -205,6 +209,11 @@ export abstract class HttpRequest<P = Record<string, string>, V = unknown> {
   /** @internal Adds header fields to an answer that comes from an error. */
   addErrorHeaders(more: HeaderInit): void {
     this.errorHeaders = { ...this.errorHeaders, ...more }
+  }
+
+  /** @internal Those behind a middleware get what it derives from the context: with less time, or a value. */
+  derive(make: (ctx: Context) => Context): void {
+    this.derived = make(this.ctx)
   }
 
   /** @internal Ends its context, also where somebody asks for it only later: it has been answered completely. */

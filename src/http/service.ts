@@ -1,6 +1,5 @@
 import { METHODS } from 'node:http'
 import type { Context } from '../context/context.js'
-import { DeadlineExceeded } from '../context/deadline.js'
 import { TimerWheel } from '../net/timer-wheel.js'
 import { Refused } from '../resilience/refused.js'
 import { Canceled } from '../runtime/errors.js'
@@ -12,6 +11,7 @@ import type { Scheduler } from '../runtime/scheduler.js'
 import { Pool } from '../sync/pool.js'
 import { ClientGone } from './body.js'
 import { DateHeader } from './date-header.js'
+import { isTimeout, timeIsUp } from './deadline-problem.js'
 import { isRoutine, type Settled, settle } from './onward.js'
 import type { Route } from './route.js'
 import { HttpError } from './http-error.js'
@@ -130,11 +130,11 @@ export class Service {
   }
 
   /**
-   * What a client is told of an error. Whatever is neither an `HttpError` nor a guard's refusal is reported here, and a
-   * secret there. It never fails: a header that an error cannot have makes a 500 of it.
+   * What a client is told of an error. Whatever is neither an `HttpError` nor a guard's refusal nor a time limit is reported
+   * here, and a secret there. It never fails: a header that an error cannot have makes a 500 of it.
    */
   responseTo(error: unknown, req?: HttpRequest): HttpResponse {
-    const told = error instanceof Refused ? refusal(error, 503) : error // of something that the handler has called
+    const told = problemOfCall(error)
     if (!(told instanceof HttpError) && !isEnd(told, req)) this.report(told, req)
     try {
       return problemResponse(told, req?.errorHeaders)
@@ -202,8 +202,14 @@ function onErrorFailed(failure: unknown): void {
   )
 }
 
+/** What something that the handler has called failed with, as the client is told of it. */
+function problemOfCall(error: unknown): unknown {
+  if (error instanceof Refused) return refusal(error, 503)
+  return isTimeout(error) ? timeIsUp('Something that the request needs took too long.', error) : error
+}
+
 /** Whether a handler only passes on that its request has come to an end: nothing is broken. */
 function isEnd(error: unknown, req: HttpRequest | undefined): boolean {
   if (error instanceof ClientGone) return true
-  return req?.ending !== undefined && (error instanceof Canceled || error instanceof DeadlineExceeded)
+  return req?.ending !== undefined && error instanceof Canceled
 }
