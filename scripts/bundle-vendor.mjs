@@ -1,13 +1,20 @@
-// Puts the libraries that the server uses into the package, so that `npm install sluice` installs nothing else: each file of
-// src/http/vendor re-exports what is used of one library, and becomes that library in place.
+// Puts the libraries that the package uses into it, so that `npm install sluice` installs nothing else: each file of a vendor
+// folder re-exports what is used of one library, and becomes that library in place.
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { notices, settings } from './third-party.mjs'
 
-const folder = 'http/vendor'
+const folders = [
+  { folder: 'http/vendor', what: 'The HTTP server' },
+  { folder: 'resilience/vendor', what: 'The reader of rules' },
+]
 
 export async function bundleVendor(root, outDir) {
+  for (const { folder, what } of folders) await bundleFolder(root, outDir, folder, what)
+}
+
+async function bundleFolder(root, outDir, folder, what) {
   const source = join(root, 'src', folder)
   if (!existsSync(source)) return
   const entryPoints = readdirSync(source).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
@@ -20,6 +27,6 @@ export async function bundleVendor(root, outDir) {
   })
   writeFileSync(
     join(outDir, folder, 'THIRD-PARTY-NOTICES.txt'),
-    notices(root, 'The HTTP server', Object.keys(metafile.inputs)),
+    notices(root, what, Object.keys(metafile.inputs)),
   )
 }

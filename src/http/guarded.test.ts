@@ -4,6 +4,7 @@ import { Figures } from '../resilience/figures.js'
 import { type Call, type Gate, REFUSED } from '../resilience/guard.js'
 import { policy } from '../resilience/policy.js'
 import { Refused } from '../resilience/refused.js'
+import { type Rules, rules } from '../resilience/rules/rules.js'
 import { background } from '../context/background.js'
 import { guarded, type GuardedOptions } from './guarded.js'
 import { HttpError } from './http-error.js'
@@ -125,5 +126,68 @@ describe('guarded', () => {
     expect(response?.status).toBe(503)
     expect(response?.head).toContain('Retry-After: 2')
     expect(errors).toEqual([])
+  })
+})
+
+describe('guarded by rules', () => {
+  /** An app under rules; `ask` gives the status of a request. */
+  async function appOf(all: Rules, options?: GuardedOptions) {
+    const app = router()
+    app.use(guarded(all, options))
+    app.all('/orders/:id', (req) => text(req.params.id))
+    app.all('/broken', () => {
+      throw new HttpError(500)
+    })
+    const server = serve(app, { port: 0, host: '127.0.0.1', signals: false, onError: () => {} })
+    servers.push(server)
+    const { port = 0 } = await server.listening()
+    return async (target: string, method = 'GET') => {
+      const client = await RawClient.connect(port)
+      clients.push(client)
+      client.send(`${method} ${target} HTTP/1.1\r\nHost: a\r\nX-Tenant: t\r\n\r\n`)
+      const [response] = await client.responses(1)
+      return response?.status
+    }
+  }
+
+  const none = { tokenBucket: { rate: 0, burst: 1 } }
+
+  it('has a request pass the guards of the resource that its method and its path are', async () => {
+    const all = rules({ 'GET /orders/:id': none, 'GET /orders/new': {} })
+    const ask = await appOf(all)
+    expect(await ask('/orders/7?full=1')).toBe(200)
+    expect(await ask('/orders/8')).toBe(429)
+    expect(await ask('/orders/new')).toBe(200)
+    expect(await ask('/orders/7', 'POST')).toBe(200)
+    expect(await ask('/elsewhere')).toBe(404)
+    expect(all.policy('GET /orders/:id').stats()).toMatchObject([{ admitted: 1, refused: 1 }])
+  })
+
+  it('applies changes to the next request, and makes no policies of what clients ask for', async () => {
+    const all = rules({})
+    const ask = await appOf(all)
+    await ask('/orders/7')
+    await all.replace({ '/orders/:id': none, '/broken': { breaker: { consecutiveErrors: 1 } } })
+    expect([await ask('/orders/7'), await ask('/orders/7')]).toEqual([200, 429])
+    expect([await ask('/broken'), await ask('/broken')]).toEqual([500, 503])
+    await all.patch({ '/orders/:id': null })
+    expect(await ask('/orders/7')).toBe(200)
+    for (let i = 0; i < 20; i++) await ask(`/made-up/${i}`)
+    expect(Object.keys(all.stats().resources)).toEqual(['/orders/:id', '/broken'])
+  })
+
+  it('asks which resource a request is, where that is not its path', async () => {
+    const all = rules({ 'tenant t': none })
+    const tenant = await appOf(all, { resource: (req) => `tenant ${req.header('x-tenant')}` })
+    expect([await tenant('/orders/1'), await tenant('/orders/2')]).toEqual([200, 429])
+    const path = await appOf(all, { resource: (req) => req.path.slice(1) })
+    expect([await path('/__proto__'), await path('/toString')]).toEqual([404, 404])
+    expect(Object.keys(all.stats().resources)).toEqual(['tenant t'])
+  })
+
+  it('counts each client apart where the rules say so', async () => {
+    const all = rules({ '/orders/:id': { tokenBucket: { rate: 0, burst: 1, perKey: true } } })
+    const ask = await appOf(all, { key: (req) => req.target })
+    expect([await ask('/orders/1'), await ask('/orders/1'), await ask('/orders/2')]).toEqual([200, 429, 200])
   })
 })

@@ -9,7 +9,31 @@ export { file, type FileOptions } from './file.js'
 export { files, type FilesOptions } from './files.js'
 export { Html, html, markup, type MarkupValue, raw } from './html.js'
 export type { OriginCheck, Origins } from './origins.js'
-export { requestId, type RequestIdOptions, requestIdOf } from './request-id.js'
+export { deadlines, type DeadlinesOptions } from './deadlines.js'
+export { requestId, requestIdKey, type RequestIdOptions, requestIdOf } from './request-id.js'
+export { type Trace, traceKey } from './trace-context.js'
+export {
+  type ClientRequest,
+  type HttpClient,
+  httpClient,
+  type HttpClientStats,
+  type RequestOptions,
+} from './client/http-client.js'
+export type { ClientTlsOptions, HttpClientOptions } from './client/client-options.js'
+export type { ClientResponse, ReceivedHeaders } from './client/client-response.js'
+export type { ResponseBody as ClientBody } from './client/response-body.js'
+export type { RequestInit as ClientRequestInit } from './client/message.js'
+export type { QueryInit } from './client/request-target.js'
+export type { OriginStats } from './client/origin-pool.js'
+export {
+  BadResponse,
+  BodyDumped,
+  ClientClosed,
+  ConnectError,
+  ConnectionLost,
+  ResponseTimeout,
+  ResponseTooLarge,
+} from './client/client-errors.js'
 export { securityHeaders, type SecurityHeadersOptions } from './security-headers.js'
 export { FileChanged } from './stored-file.js'
 export { ClientGone, type RequestBody } from './body.js'
@@ -39,6 +63,7 @@ export type { PathParams } from './route-pattern.js'
 export { RouteError } from './route-error.js'
 export type { Validates } from './route-stack.js'
 export { Router, router } from './router.js'
+export { type RulesApiOptions, rulesApi } from './rules-api.js'
 export { type ServeAllOptions, serve } from './serve.js'
 export type { ServeOptions, ServerStats } from './serve-options.js'
 export type { Server, Served } from './server.js'

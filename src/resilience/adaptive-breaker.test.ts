@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { go } from '../runtime/go.js'
@@ -21,7 +23,7 @@ function seeded(seed: number): () => number {
 
 /** A breaker on a clock that the test turns; `send` lets a call in, ends it at once and says whether it was let in. */
 function breakerAt(options: AdaptiveBreakerOptions = {}) {
-  const clock = { now: () => clock.ms, epochNow: () => clock.ms, arm: () => {}, ms: 0 }
+  const clock = new HandClock()
   const guard = adaptiveBreaker({ clock, random: seeded(1), ...options })
   const send = (ending: number, error?: unknown) => {
     const ticket = guard.enter()
@@ -180,19 +182,42 @@ describe('adaptiveBreaker', () => {
   it('has nobody wait', () =>
     bubble(function* () {
       const guard = adaptiveBreaker({ random: harsh })
-      const call = { ctx, key: undefined, priority: 'normal', cost: 1 } as const
-      expect(yield* guard.wait(call)).toBe(0)
+      expect(yield* guard.wait(callOf())).toBe(0)
     }))
 
-  it.each([
+  it('is as strict as it is told to from now on, with the counts that it has', () => {
+    const { guard, clock, send } = breakerAt({ random: harsh, name: 'search' })
+    const told: unknown[] = []
+    guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+    for (let i = 0; i < 60; i++) guard.leave(0, i % 3 === 0 ? FAILED : DONE, undefined)
+    expect(guard.dropRatio).toBe(0)
+    guard.configure({ k: 1.2, requestVolumeThreshold: 0, random: harsh, name: 'other' })
+    expect(guard.dropRatio).toBeCloseTo((60 - 1.2 * 40) / 61)
+    expect(send(DONE)).toBe(false)
+    expect(told[0]).toEqual(['changed', expect.objectContaining({ k: 1.2, windowMs: 10_000 })])
+    expect(guard.stats()).toMatchObject({ name: 'search', accepts: 40, failures: 20, drops: 1 })
+    clock.ms = 5000
+    guard.leave(0, FAILED, undefined)
+    guard.configure({ windowMs: 2000 })
+    expect(guard.stats()).toMatchObject({ accepts: 0, failures: 1, drops: 0 })
+  })
+
+  it('lets one in after as long as it says now', () => {
+    const { guard, clock, send } = breakerAt({ random: harsh })
+    for (let i = 0; i < 60; i++) guard.leave(0, FAILED, undefined)
+    clock.ms = 100
+    expect(send(FAILED)).toBe(false)
+    guard.configure({ forcePassMs: 100, random: harsh })
+    expect(send(FAILED)).toBe(true)
+  })
+
+  itRefuses((options: AdaptiveBreakerOptions) => breakerAt(options).guard, {}, [
     [{ k: 1 }, 'k is a number from 1.1, not 1'],
     [{ k: Number.NaN }, 'not NaN'],
     [{ requestVolumeThreshold: -1 }, 'requestVolumeThreshold is a number from 0, not -1'],
     [{ windowMs: 0 }, 'windowMs is a time above 0 ms, not 0'],
     [{ forcePassMs: Infinity }, 'forcePassMs is a time above 0 ms, not Infinity'],
-  ])('refuses %j', (options, message) => {
-    expect(() => adaptiveBreaker(options)).toThrow(message)
-  })
+  ])
 })
 
 /** go-zero's formula over a list of what happened. */

@@ -2,8 +2,9 @@ import type { Clock } from '../runtime/clock.js'
 import { ArgumentError } from '../runtime/errors.js'
 import type { Operation } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
+import { checkTime, hasFailed } from './breaker-settings.js'
 import { Figures, type GuardStats } from './figures.js'
-import { type Call, DONE, FAILED, type Gate, REFUSED } from './guard.js'
+import { type Call, FAILED, type Gate, REFUSED } from './guard.js'
 import { NoQueue } from './no-queue.js'
 import { Refused } from './refused.js'
 import { RollingWindow } from './rolling-window.js'
@@ -26,8 +27,17 @@ export interface AdaptiveBreakerOptions {
   readonly clock?: Clock
 }
 
-const buckets = 40
 const leastK = 1.1
+const defaults = {
+  k: 1.5,
+  requestVolumeThreshold: 5,
+  windowMs: 10_000,
+  forcePassMs: 1000,
+  isFailure: () => true,
+  random: Math.random,
+}
+
+const buckets = 40
 const ACCEPTS = 0
 const FAILURES = 1
 const DROPS = 2
@@ -50,6 +60,25 @@ export function adaptiveBreaker(options: AdaptiveBreakerOptions = {}): AdaptiveB
   return new AdaptiveBreaker(options)
 }
 
+/** What can change: all options, with their defaults. */
+type Settings = Required<Omit<AdaptiveBreakerOptions, 'name' | 'clock'>>
+
+function settingsOf({ name: _, clock: __, ...options }: AdaptiveBreakerOptions): Settings {
+  const settings = { ...defaults, ...options }
+  const { k, requestVolumeThreshold, windowMs, forcePassMs } = settings
+  if (!(k >= leastK && k < Infinity))
+    throw new ArgumentError(
+      `adaptiveBreaker: k is a number from ${leastK}, not ${k}; below, it refuses what works`,
+    )
+  if (!(requestVolumeThreshold >= 0))
+    throw new ArgumentError(
+      `adaptiveBreaker: requestVolumeThreshold is a number from 0, not ${requestVolumeThreshold}`,
+    )
+  checkTime('adaptiveBreaker: windowMs', windowMs, Number.MAX_VALUE)
+  checkTime('adaptiveBreaker: forcePassMs', forcePassMs, Number.MAX_VALUE)
+  return settings
+}
+
 /**
  * With `total` calls in the window of which `accepts` succeeded, the share that is refused is
  *
@@ -61,38 +90,18 @@ export function adaptiveBreaker(options: AdaptiveBreakerOptions = {}): AdaptiveB
 export class AdaptiveBreaker implements Gate {
   readonly figures: Figures
   private readonly clock: Clock
-  private readonly random: () => number
-  private readonly isFailure: ((error: unknown) => boolean) | undefined
-  private readonly window: RollingWindow
-  private readonly k: number
-  private readonly volume: number
-  private readonly forcePassMs: number
+  private settings: Settings
+  private window: RollingWindow
   private passedMs: number
   private isRefusing = false
 
   /** @internal */
   constructor(options: AdaptiveBreakerOptions) {
-    const { name = 'adaptive breaker', k = 1.5, requestVolumeThreshold = 5 } = options
-    const { windowMs = 10_000, forcePassMs = 1000, random = Math.random } = options
-    if (!(k >= leastK && k < Infinity))
-      throw new ArgumentError(
-        `adaptiveBreaker: k is a number from ${leastK}, not ${k}; below, it refuses what works`,
-      )
-    if (!(requestVolumeThreshold >= 0))
-      throw new ArgumentError(
-        `adaptiveBreaker: requestVolumeThreshold is a number from 0, not ${requestVolumeThreshold}`,
-      )
-    checkTime('windowMs', windowMs)
-    checkTime('forcePassMs', forcePassMs)
-    this.figures = new Figures('adaptive breaker', name)
+    this.settings = settingsOf(options)
+    this.figures = new Figures('adaptive breaker', options.name ?? 'adaptive breaker')
     this.clock = options.clock ?? scheduler().coarseClock
-    this.window = new RollingWindow(buckets, windowMs / buckets, 3)
+    this.window = new RollingWindow(buckets, this.settings.windowMs / buckets, 3)
     this.passedMs = this.clock.now()
-    this.random = random
-    this.isFailure = options.isFailure
-    this.k = k
-    this.volume = requestVolumeThreshold
-    this.forcePassMs = forcePassMs
   }
 
   /** The share of calls that it would refuse now, from 0 to below 1. */
@@ -101,10 +110,11 @@ export class AdaptiveBreaker implements Gate {
   }
 
   enter(): number {
+    const { forcePassMs, random } = this.settings
     const nowMs = this.clock.now()
     const ratio = this.ratioAt(nowMs)
     if (ratio === 0) this.calmDown()
-    else if (nowMs - this.passedMs < this.forcePassMs && this.random() < ratio) return this.drop(nowMs, ratio)
+    else if (nowMs - this.passedMs < forcePassMs && random() < ratio) return this.drop(nowMs, ratio)
     this.passedMs = nowMs
     this.figures.admitted++
     return 0
@@ -116,14 +126,27 @@ export class AdaptiveBreaker implements Gate {
 
   leave(_ticket: number, ending: number, error: unknown): void {
     if (ending > FAILED) return
-    const hasFailed = ending !== DONE && (error === undefined || this.isFailure?.(error) !== false)
-    this.window.add(this.clock.now(), hasFailed ? FAILURES : ACCEPTS, 1)
+    const isBad = hasFailed(ending, error, this.settings.isFailure)
+    this.window.add(this.clock.now(), isBad ? FAILURES : ACCEPTS, 1)
   }
 
   refusal(): Refused {
     const share = (this.dropRatio * 100).toFixed(0)
     const why = `too many calls fail, so ${share} % of them are refused`
     return new Refused(this.figures.kind, this.figures.name, why, undefined)
+  }
+
+  /**
+   * Changes the settings from now on. Counts stay; with another `windowMs` those that lie in the new window, to within a
+   * fortieth of the old one.
+   * @throws ArgumentError as `adaptiveBreaker` does; nothing is changed then.
+   */
+  configure(options: AdaptiveBreakerOptions): void {
+    const before = this.settings
+    const settings = settingsOf(options)
+    this.window = this.window.resizedByStart(this.clock.now(), buckets, settings.windowMs / buckets)
+    this.settings = settings
+    this.figures.changed(before, settings)
   }
 
   stats(): GuardStats {
@@ -138,12 +161,13 @@ export class AdaptiveBreaker implements Gate {
   }
 
   private ratioAt(nowMs: number): number {
-    const { window, k } = this
+    const { window } = this
+    const { k, requestVolumeThreshold } = this.settings
     const accepts = window.sum(nowMs, ACCEPTS)
     const failures = window.sum(nowMs, FAILURES)
     if (failures === 0) return 0
     const total = accepts + failures + window.sum(nowMs, DROPS)
-    const excess = total - this.volume
+    const excess = total - requestVolumeThreshold
     // The strictest weight there is: a few failures among many calls need no look at the buckets.
     if (excess <= leastK * accepts) return 0
     const weight = k - ((k - leastK) * this.runOf(FAILURES, ACCEPTS, nowMs)) / buckets
@@ -178,9 +202,4 @@ export class AdaptiveBreaker implements Gate {
     this.isRefusing = false
     this.figures.tell('ok')
   }
-}
-
-function checkTime(option: string, ms: number): void {
-  if (ms > 0 && ms < Infinity) return
-  throw new ArgumentError(`adaptiveBreaker: ${option} is a time above 0 ms, not ${ms}`)
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { badQueues, itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withTimeout } from '../context/deadline.js'
 import { Canceled } from '../runtime/errors.js'
@@ -6,13 +8,13 @@ import { go } from '../runtime/go.js'
 import { SeededRandom } from '../runtime/random.js'
 import { sleep } from '../runtime/sleep.js'
 import { bubble, waitIdle } from '../testing/bubble.js'
-import { type AdaptiveLimit, adaptiveLimit } from './adaptive-limit.js'
+import { type AdaptiveLimit, type AdaptiveLimitOptions, adaptiveLimit } from './adaptive-limit.js'
 import { type Call, DONE, FAILED, GIVEN_UP, MUST_WAIT, NEVER_RAN, REFUSED } from './guard.js'
 import { policy } from './policy.js'
 import { timeout } from './timeout.js'
 
 const ctx = background()
-const call: Call = { ctx, key: undefined, priority: 'normal', cost: 1 }
+const call = callOf()
 
 /** A server with places for so many calls; the others queue, in order of arrival. */
 interface Server {
@@ -261,7 +263,7 @@ describe('adaptiveLimit', () => {
   })
 
   it('learns nothing from calls that fail otherwise, are given up or never ran', () => {
-    const clock = { now: () => clock.ms, epochNow: () => 0, arm: () => {}, ms: 0 }
+    const clock = new HandClock()
     const guard = adaptiveLimit({ clock })
     for (const ending of [FAILED, GIVEN_UP, NEVER_RAN]) {
       for (; clock.ms % 10_000 < 9000; clock.ms += 10)
@@ -295,7 +297,7 @@ describe('adaptiveLimit', () => {
 
   it('knows what else is a timeout: what was canceled for one, and what the caller says', () => {
     const limitAfter = (error: unknown, isTimeout?: (error: unknown) => boolean) => {
-      const clock = { now: () => clock.ms, epochNow: () => 0, arm: () => {}, ms: 0 }
+      const clock = new HandClock()
       const guard = adaptiveLimit({ clock, ...(isTimeout && { isTimeout }) })
       for (; clock.ms < 1000; clock.ms += 10) guard.leave(guard.enter(call), FAILED, error, 10)
       return guard.limit
@@ -336,17 +338,88 @@ describe('adaptiveLimit', () => {
     expect(simulation.limit.stats()).toMatchObject({ noLoadMs: expect.closeTo(50, 0) })
   })
 
-  it.each([
+  it('takes other bounds at once, and stays where it is inside of them', () => {
+    const simulation = new Simulation({ places: 20, serviceMs: 50 }, 'constant', 3, { name: 'orders' })
+    simulation.run(30_000)
+    const { limit } = simulation
+    const found = limit.limit
+    expect(found).toBeGreaterThan(15)
+    const { noLoadMs, admitted } = limit.stats()
+    const told: unknown[] = []
+    limit.figures.watch(({ what, detail }) => {
+      if (what === 'changed') told.push(detail)
+    })
+    limit.configure({ initial: 2, max: 500, name: 'other' })
+    expect(limit.limit).toBe(found)
+    limit.configure({ max: 10 })
+    expect(limit.limit).toBe(10)
+    expect(limit.stats()).toMatchObject({ name: 'orders', noLoadMs, admitted })
+    simulation.run(10_000)
+    expect(limit.limit).toBe(10)
+    limit.configure({ min: 30 })
+    expect(limit.limit).toBe(30)
+    limit.configure({})
+    simulation.run(60_000)
+    expect(simulation.run(30_000).goodput).toBeGreaterThan(0.93)
+    expect(limit.limit).toBeLessThan(20 + 4 * Math.sqrt(20) + 2)
+    expect(told).toMatchObject([{ max: 500 }, { max: 10 }, { min: 30 }, { min: 1, max: 1000 }])
+  })
+
+  it('does not measure anew because its bounds have made it smaller', () => {
+    const simulation = new Simulation({ places: 100, serviceMs: 50 }, 'constant', 3)
+    simulation.run(45_000)
+    const told: string[] = []
+    simulation.limit.figures.watch(({ what }) => told.push(what))
+    simulation.limit.configure({ max: 10 })
+    simulation.run(5000)
+    expect(told).toContain('refused')
+    expect(told).not.toContain('measured')
+  })
+
+  it('measures as often as it says now', () => {
+    const measuredIn = (ms: number, measureEveryMs: number) => {
+      const simulation = new Simulation({ places: 20, serviceMs: 50 }, 'constant', 3)
+      simulation.run(40_000) // the next measurement would come after 30 s
+      let measured = 0
+      simulation.limit.figures.watch(({ what }) => {
+        if (what === 'measured') measured++
+      })
+      simulation.limit.configure({ measureEveryMs })
+      simulation.run(ms)
+      return measured
+    }
+    expect(measuredIn(10_000, 30_000)).toBe(0)
+    expect(measuredIn(10_000, 2000)).toBeGreaterThan(2)
+  })
+
+  it('has those wait who found a queue, when there is none any more, and lets them in under a larger limit', () =>
+    bubble(function* () {
+      const guard = adaptiveLimit({ initial: 1, max: 1, queue: 2 })
+      guard.enter(call)
+      const all = [1, 2].map(() =>
+        go(function* () {
+          return yield* guard.wait(call)
+        }),
+      )
+      yield* waitIdle()
+      guard.configure({ initial: 1, max: 1 })
+      expect(guard.enter(call)).toBe(REFUSED)
+      expect(guard.stats()).toMatchObject({ waiting: 2 })
+      guard.configure({ min: 3 })
+      for (const g of all) expect(yield* g).toBe(0)
+      expect(guard.inFlight).toBe(3)
+    }))
+
+  itRefuses((options: AdaptiveLimitOptions) => adaptiveLimit({ clock: new HandClock(), ...options }), {}, [
     [{ min: 0 }, 'min is a whole number of calls from 1, not 0'],
     [{ max: Infinity }, 'max is a whole number of calls from 1, not Infinity'],
     [{ initial: 1.5 }, 'initial is a whole number of calls from 1, not 1.5'],
     [{ initial: 5, max: 4 }, 'initial lies between min and max, not 5 outside 1 to 4'],
     [{ min: 30, max: 10 }, 'initial lies between min and max'],
     [{ measureEveryMs: 0 }, 'measureEveryMs is a time above 0 ms, not 0'],
-    [{ queue: -1 }, 'the queue of a bulkhead'],
-  ])('refuses %j', (options, message) => {
-    expect(() => adaptiveLimit(options)).toThrow(message)
-  })
+    ...badQueues('an adaptive limit', {}),
+    [{ maxWaitMs: 0 }, 'the maxWaitMs of an adaptive limit is a time above 0 ms, not 0'],
+  ])
 })
 
 /** A limit as concurrency-limits has it: windows of a second, and a new limit after each from its mean latency. */

@@ -2,7 +2,7 @@ import type { Clock } from '../runtime/clock.js'
 import { ArgumentError } from '../runtime/errors.js'
 import type { Operation } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
-import { Bulkhead } from './bulkhead.js'
+import { Bulkhead, queueSettings } from './bulkhead.js'
 import { Figures, type GuardStats } from './figures.js'
 import { type Call, DONE, FAILED, type Gate } from './guard.js'
 import type { Refused } from './refused.js'
@@ -47,32 +47,40 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
   return new AdaptiveLimit(options)
 }
 
+/** What can change: all options, with their defaults. */
+type Settings = Required<Omit<AdaptiveLimitOptions, 'name' | 'clock'>>
+
+function settingsOf(options: AdaptiveLimitOptions): Settings {
+  const { min = 1, max = 1000, measureEveryMs = 30_000, isTimeout = hasTimedOut } = options
+  const { initial = Math.max(min, Math.min(20, max)) } = options
+  checkLimit('min', min)
+  checkLimit('max', max)
+  checkLimit('initial', initial)
+  if (!(min <= initial && initial <= max))
+    throw new ArgumentError(
+      `adaptiveLimit: initial lies between min and max, not ${initial} outside ${min} to ${max}`,
+    )
+  if (!(measureEveryMs > 0))
+    throw new ArgumentError(`adaptiveLimit: measureEveryMs is a time above 0 ms, not ${measureEveryMs}`)
+  return { initial, min, max, measureEveryMs, isTimeout, ...queueSettings('an adaptive limit', options) }
+}
+
 /** An estimate of the limit, and the bulkhead that keeps calls under it. */
 export class AdaptiveLimit implements Gate {
   readonly figures: Figures
   private readonly clock: Clock
   private readonly places: Bulkhead
   private readonly estimate: VegasLimit
-  private readonly isTimeout: (error: unknown) => boolean
+  private settings: Settings
 
   /** @internal */
   constructor(options: AdaptiveLimitOptions) {
-    const { min = 1, max = 1000, name = 'adaptive limit', queue = 0, maxWaitMs = Infinity } = options
-    const { initial = Math.max(min, Math.min(20, max)), measureEveryMs = 30_000 } = options
-    checkLimit('min', min)
-    checkLimit('max', max)
-    checkLimit('initial', initial)
-    if (!(min <= initial && initial <= max))
-      throw new ArgumentError(
-        `adaptiveLimit: initial lies between min and max, not ${initial} outside ${min} to ${max}`,
-      )
-    if (!(measureEveryMs > 0))
-      throw new ArgumentError(`adaptiveLimit: measureEveryMs is a time above 0 ms, not ${measureEveryMs}`)
-    this.figures = new Figures('adaptive limit', name)
+    const settings = settingsOf(options)
+    this.settings = settings
+    this.figures = new Figures('adaptive limit', options.name ?? 'adaptive limit')
     this.clock = options.clock ?? scheduler().clock
-    this.places = new Bulkhead(this.figures, initial, queue, maxWaitMs)
-    this.estimate = new VegasLimit(initial, min, max, measureEveryMs, this.clock.now())
-    this.isTimeout = options.isTimeout ?? hasTimedOut
+    this.places = new Bulkhead(this.figures, { ...settings, limit: settings.initial })
+    this.estimate = new VegasLimit(settings, this.clock.now())
   }
 
   get needsExactMs(): true {
@@ -100,13 +108,13 @@ export class AdaptiveLimit implements Gate {
   }
 
   leave(ticket: number, ending: number, error: unknown, ms: number): void {
-    const { places, estimate } = this
+    const { estimate } = this
     const nowMs = this.clock.now()
     let hasMeasured = false
     if (ending === DONE) hasMeasured = estimate.took(nowMs, ms)
-    else if (ending === FAILED && this.isTimeout(error)) hasMeasured = estimate.ranOutOfTime(nowMs)
-    if (estimate.limit !== places.limit) places.adjust(estimate.limit)
-    places.leave(ticket)
+    else if (ending === FAILED && this.settings.isTimeout(error)) hasMeasured = estimate.ranOutOfTime(nowMs)
+    this.keepToEstimate()
+    this.places.leave(ticket)
     if (hasMeasured) this.figures.tell('measured', { noLoadMs: estimate.noLoadMs, limit: estimate.limit })
   }
 
@@ -114,9 +122,28 @@ export class AdaptiveLimit implements Gate {
     return this.places.refusal(call)
   }
 
+  /**
+   * Changes the settings from now on. The limit stays where it is, or comes into the new bounds: `initial` says nothing any
+   * more. What was measured stays too. The queue changes as that of a bulkhead.
+   * @throws ArgumentError as `adaptiveLimit` does; nothing is changed then.
+   */
+  configure(options: AdaptiveLimitOptions): void {
+    const before = this.settings
+    const settings = settingsOf(options)
+    this.settings = settings
+    this.estimate.configure(settings)
+    this.places.change({ ...settings, limit: this.estimate.limit })
+    this.figures.changed(before, settings)
+  }
+
   stats(): GuardStats {
     const { noLoadMs, latencyMs } = this.estimate
     return { ...this.places.stats(), noLoadMs, latencyMs }
+  }
+
+  private keepToEstimate(): void {
+    const { limit } = this.estimate
+    if (limit !== this.places.limit) this.places.change({ ...this.settings, limit })
   }
 }
 

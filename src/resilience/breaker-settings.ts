@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js'
 import { ArgumentError } from '../runtime/errors.js'
+import { DONE } from './guard.js'
 
 export interface BreakerOptions {
   /** What it protects. */
@@ -29,7 +30,6 @@ export interface BreakerOptions {
 
 // As Hystrix has them, but for the volume: 10 trips a service with little traffic within its window too.
 const defaults = {
-  name: 'breaker',
   requestVolumeThreshold: 10,
   errorThresholdPercentage: 50,
   sleepWindowMs: 5000,
@@ -42,14 +42,14 @@ const defaults = {
   isFailure: () => true,
 }
 
-/** All options, with their defaults. */
-export type BreakerSettings = Required<Omit<BreakerOptions, 'clock'>>
+/** What of a breaker can change: all options, with their defaults. */
+export type BreakerSettings = Required<Omit<BreakerOptions, 'name' | 'clock'>>
 
 /**
  * The options of a breaker, checked and complete.
  * @throws ArgumentError if one is out of its range.
  */
-export function breakerSettings(options: BreakerOptions): BreakerSettings {
+export function breakerSettings({ name: _, clock: __, ...options }: BreakerOptions): BreakerSettings {
   const settings = { ...defaults, ...options }
   check(settings)
   if (options.slowThresholdPercentage !== undefined && options.slowMs === undefined)
@@ -63,10 +63,10 @@ function check(settings: BreakerSettings): void {
   checkCount('probes', settings.probes, Number.MAX_SAFE_INTEGER)
   checkPercentage('errorThresholdPercentage', settings.errorThresholdPercentage)
   checkPercentage('slowThresholdPercentage', settings.slowThresholdPercentage)
-  checkTime('sleepWindowMs', settings.sleepWindowMs, Number.MAX_VALUE)
-  checkTime('windowMs', settings.windowMs, Number.MAX_VALUE)
-  checkTime('probeTimeoutMs', settings.probeTimeoutMs, Infinity)
-  checkTime('slowMs', settings.slowMs, Infinity)
+  checkTime('breaker: sleepWindowMs', settings.sleepWindowMs, Number.MAX_VALUE)
+  checkTime('breaker: windowMs', settings.windowMs, Number.MAX_VALUE)
+  checkTime('breaker: probeTimeoutMs', settings.probeTimeoutMs, Infinity)
+  checkTime('breaker: slowMs', settings.slowMs, Infinity)
 }
 
 function checkCount(option: string, count: number, most: number): void {
@@ -79,7 +79,14 @@ function checkPercentage(option: string, percentage: number): void {
   throw new ArgumentError(`breaker: ${option} is above 0 and at most 100, not ${percentage}`)
 }
 
-function checkTime(option: string, ms: number, most: number): void {
+/** @throws ArgumentError if it is not a time above 0, and at most `most`. */
+export function checkTime(option: string, ms: number, most: number): void {
   if (ms > 0 && ms <= most) return
-  throw new ArgumentError(`breaker: ${option} is a time above 0 ms, not ${ms}`)
+  throw new ArgumentError(`${option} is a time above 0 ms, not ${ms}`)
+}
+
+/** Whether a call that ended like this failed, to a breaker that hears only of calls that were made and not given up. */
+export function hasFailed(ending: number, error: unknown, isFailure: (error: unknown) => boolean): boolean {
+  // A value that means failure has no error to be asked about.
+  return ending !== DONE && (error === undefined || isFailure(error))
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../runtime/clock.js'
 import type { Operation } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
-import { type BreakerOptions, type BreakerSettings, breakerSettings } from './breaker-settings.js'
+import { type BreakerOptions, type BreakerSettings, breakerSettings, hasFailed } from './breaker-settings.js'
 import { Figures, type GuardStats } from './figures.js'
-import { type Call, DONE, FAILED, type Gate, REFUSED } from './guard.js'
+import { type Call, FAILED, type Gate, REFUSED } from './guard.js'
 import { NoQueue } from './no-queue.js'
 import { Refused } from './refused.js'
 import { RollingWindow } from './rolling-window.js'
@@ -46,9 +46,9 @@ export function breaker(options: BreakerOptions = {}): Breaker {
  */
 export class Breaker implements Gate {
   readonly figures: Figures
-  private readonly options: BreakerSettings
+  private settings: BreakerSettings
   private readonly clock: Clock
-  private readonly window: RollingWindow
+  private window: RollingWindow
   private current: BreakerState = 'closed'
   private generation = 0
   private isForced = false
@@ -56,7 +56,7 @@ export class Breaker implements Gate {
   private opened = 0
   /** Why it is open, in a sentence's words. */
   private why = ''
-  private openUntilMs = 0
+  private openedMs = 0
   /** Of the half-open generation: probes that run, those that succeeded, and when the last one came. */
   private probing = 0
   private succeeded = 0
@@ -64,10 +64,10 @@ export class Breaker implements Gate {
 
   /** @internal */
   constructor(options: BreakerOptions) {
-    this.options = breakerSettings(options)
-    this.figures = new Figures('breaker', this.options.name)
+    this.settings = breakerSettings(options)
+    this.figures = new Figures('breaker', options.name ?? 'breaker')
     this.clock = options.clock ?? scheduler().coarseClock
-    this.window = new RollingWindow(buckets, this.options.windowMs / buckets, 3)
+    this.window = new RollingWindow(buckets, this.settings.windowMs / buckets, 3)
   }
 
   /** `open` also when its sleep window is over and no call has come since. */
@@ -95,25 +95,41 @@ export class Breaker implements Gate {
       if (this.current === 'half-open') this.giveBack()
       return
     }
-    const { slowMs, isFailure } = this.options
-    const hasFailed = ending !== DONE && (error === undefined || isFailure(error))
-    if (this.current === 'half-open') this.judge(hasFailed, ms)
-    else this.count(hasFailed, ms >= slowMs)
+    const { slowMs, isFailure } = this.settings
+    const isBad = hasFailed(ending, error, isFailure)
+    if (this.current === 'half-open') this.judge(isBad, ms)
+    else this.count(isBad, ms >= slowMs)
   }
 
   refusal(): Refused {
     const { kind, name } = this.figures
     if (this.current === 'half-open')
       return new Refused(kind, name, 'the breaker is half-open, and its probes are under way', undefined)
-    const untilMs = this.openUntilMs
+    const untilMs = this.openUntilMs()
     const retryAfterMs = untilMs === Infinity ? undefined : Math.max(0, untilMs - this.clock.now())
     return new Refused(kind, name, `the breaker is open: ${this.why}`, retryAfterMs)
+  }
+
+  /**
+   * Changes the settings from now on. State and counts stay: a call that is counted opens it by the new thresholds, and an
+   * open period is as long as `sleepWindowMs` says now. With fewer `probes` a breaker that is half-open closes if so many
+   * have succeeded; no more come in than there may be now. With another `windowMs` what of the old counts lies in the new
+   * window still counts, to within a tenth of the old one.
+   * @throws ArgumentError as `breaker` does; nothing is changed then.
+   */
+  configure(options: BreakerOptions): void {
+    const before = this.settings
+    const settings = breakerSettings(options)
+    this.window = this.window.resizedByStart(this.clock.now(), buckets, settings.windowMs / buckets)
+    this.settings = settings
+    if (this.current === 'half-open') this.closeIfProven()
+    this.figures.changed(before, settings)
   }
 
   /** Opens it until `reset` or `forceClose`: no probes. */
   forceOpen(): void {
     this.isForced = true
-    this.open(Infinity, 'it was opened by hand')
+    this.open('it was opened by hand')
   }
 
   /** Closes it until `reset` or `forceOpen`: it counts, and does not open. */
@@ -143,10 +159,10 @@ export class Breaker implements Gate {
 
   /** Whether a call may go through as a probe. */
   private probe(): boolean {
-    const { probes, probeTimeoutMs, sleepWindowMs } = this.options
+    const { probes, probeTimeoutMs } = this.settings
     const nowMs = this.clock.now()
     if (this.current === 'open') {
-      if (nowMs < this.openUntilMs) return false
+      if (nowMs < this.openUntilMs()) return false
       this.turn('half-open', 'its sleep window is over')
       if (this.state !== 'half-open') return this.state === 'closed' // whoever was told has forced it
     }
@@ -155,22 +171,25 @@ export class Breaker implements Gate {
       this.probedMs = nowMs
       return true
     }
-    if (nowMs >= this.probedMs + probeTimeoutMs)
-      this.open(nowMs + sleepWindowMs, `a probe did not end within ${probeTimeoutMs} ms`)
+    if (nowMs >= this.probedMs + probeTimeoutMs) this.open(`a probe did not end within ${probeTimeoutMs} ms`)
     return false
   }
 
   /** What a probe that ended says. */
-  private judge(hasFailed: boolean, ms: number): void {
-    const { probes, slowMs, sleepWindowMs } = this.options
-    if (hasFailed || ms >= slowMs) {
-      const why = hasFailed ? 'a probe failed' : `a probe took ${Math.round(ms)} ms`
-      this.open(this.clock.now() + sleepWindowMs, why)
+  private judge(isBad: boolean, ms: number): void {
+    if (isBad || ms >= this.settings.slowMs) {
+      this.open(isBad ? 'a probe failed' : `a probe took ${Math.round(ms)} ms`)
       return
     }
     this.probing--
     this.succeeded++
-    if (this.succeeded === probes) this.close(`${probes} ${probes === 1 ? 'probe' : 'probes'} succeeded`)
+    this.closeIfProven()
+  }
+
+  private closeIfProven(): void {
+    const { succeeded } = this
+    if (succeeded < this.settings.probes) return
+    this.close(`${succeeded} ${succeeded === 1 ? 'probe' : 'probes'} succeeded`)
   }
 
   /** A probe told nothing. When it was the only one, it is as if it had not come: open, and the next call is the probe. */
@@ -180,35 +199,39 @@ export class Breaker implements Gate {
   }
 
   /** Counts a call of the closed state, and opens if that was too much. */
-  private count(hasFailed: boolean, isSlow: boolean): void {
+  private count(isBad: boolean, isSlow: boolean): void {
     const { window } = this
     const nowMs = this.clock.now()
     window.add(nowMs, CALLS, 1)
-    if (hasFailed) window.add(nowMs, FAILURES, 1)
+    if (isBad) window.add(nowMs, FAILURES, 1)
     if (isSlow) window.add(nowMs, SLOW, 1)
-    this.failuresInRow = hasFailed ? this.failuresInRow + 1 : 0
+    this.failuresInRow = isBad ? this.failuresInRow + 1 : 0
     if (this.isForced) return
     const why = this.tooMuch(nowMs)
-    if (why !== undefined) this.open(nowMs + this.options.sleepWindowMs, why)
+    if (why !== undefined) this.open(why)
   }
 
   private tooMuch(nowMs: number): string | undefined {
-    const { window, options } = this
+    const { window, settings } = this
     const inRow = this.failuresInRow
-    if (inRow >= options.consecutiveErrors)
+    if (inRow >= settings.consecutiveErrors)
       return inRow === 1 ? 'a call failed' : `${inRow} calls in a row failed`
     const calls = window.sum(nowMs, CALLS)
-    if (calls < options.requestVolumeThreshold) return undefined
+    if (calls < settings.requestVolumeThreshold) return undefined
     const failures = window.sum(nowMs, FAILURES)
-    if (failures * 100 >= options.errorThresholdPercentage * calls)
+    if (failures * 100 >= settings.errorThresholdPercentage * calls)
       return `${failures} of ${calls} calls failed`
     const slow = window.sum(nowMs, SLOW)
-    if (slow * 100 >= options.slowThresholdPercentage * calls) return `${slow} of ${calls} calls were slow`
+    if (slow * 100 >= settings.slowThresholdPercentage * calls) return `${slow} of ${calls} calls were slow`
     return undefined
   }
 
-  private open(untilMs: number, why: string): void {
-    this.openUntilMs = untilMs
+  private openUntilMs(): number {
+    return this.isForced ? Infinity : this.openedMs + this.settings.sleepWindowMs
+  }
+
+  private open(why: string): void {
+    this.openedMs = this.clock.now()
     this.why = why
     if (this.current === 'open') return
     this.opened++

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { callOf } from '../../test/resilience/hand-clock.js'
+import { badQueues, itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { withTimeout } from '../context/deadline.js'
@@ -10,15 +12,11 @@ import { scheduler } from '../runtime/scheduler.js'
 import { now, sleep, yieldNow } from '../runtime/sleep.js'
 import { bubble, waitIdle } from '../testing/bubble.js'
 import { type Bulkhead, bulkhead } from './bulkhead.js'
-import { type Call, MUST_WAIT, REFUSED } from './guard.js'
+import { MUST_WAIT, REFUSED } from './guard.js'
 import { policy } from './policy.js'
 import { Refused } from './refused.js'
 
 const ctx = background()
-
-function call(cost = 1): Call {
-  return { ctx, key: undefined, priority: 'normal', cost }
-}
 
 /** Starts a call that writes down when it begins, and lasts `ms`. The goroutine's value is what it failed with. */
 function start(guard: Bulkhead, log: unknown[], name: string, ms: number, options: { cost?: number } = {}) {
@@ -69,30 +67,30 @@ describe('bulkhead', () => {
 
   it('refuses at once where there is no queue', () => {
     const guard = bulkhead({ limit: 1 })
-    expect(guard.enter(call())).toBe(0)
-    expect(guard.enter(call())).toBe(REFUSED)
-    expect(guard.refusal(call()).message).toBe('bulkhead refused the call: 1 at once is the limit')
+    expect(guard.enter(callOf())).toBe(0)
+    expect(guard.enter(callOf())).toBe(REFUSED)
+    expect(guard.refusal(callOf()).message).toBe('bulkhead refused the call: 1 at once is the limit')
   })
 
   it('says that a call must wait without any side effect', () => {
     const guard = bulkhead({ limit: 1, queue: 1 })
-    guard.enter(call())
+    guard.enter(callOf())
     const before = guard.stats()
-    expect(guard.enter(call())).toBe(MUST_WAIT)
-    expect(guard.enter(call())).toBe(MUST_WAIT)
+    expect(guard.enter(callOf())).toBe(MUST_WAIT)
+    expect(guard.enter(callOf())).toBe(MUST_WAIT)
     expect(guard.stats()).toEqual(before)
     guard.leave(0)
-    expect(guard.enter(call())).toBe(0)
+    expect(guard.enter(callOf())).toBe(0)
   })
 
   it('serves those who wait in order of arrival, whatever newcomers do', () =>
     bubble(function* () {
       const guard = bulkhead({ limit: 1, queue: 10 })
       const order: number[] = []
-      const first = guard.enter(call())
+      const first = guard.enter(callOf())
       const waiters = [0, 1, 2].map((i) =>
         go(function* () {
-          const ticket = yield* guard.wait(call())
+          const ticket = yield* guard.wait(callOf())
           order.push(i)
           yield* sleep(10)
           guard.leave(ticket)
@@ -102,10 +100,10 @@ describe('bulkhead', () => {
       guard.leave(first)
       // The place has passed on already, although the one who has it did not run yet.
       expect(guard.inFlight).toBe(1)
-      expect(guard.enter(call())).toBe(MUST_WAIT)
+      expect(guard.enter(callOf())).toBe(MUST_WAIT)
       waiters.push(
         go(function* () {
-          guard.leave(yield* guard.wait(call()))
+          guard.leave(yield* guard.wait(callOf()))
           order.push(3)
         }),
       )
@@ -130,8 +128,8 @@ describe('bulkhead', () => {
 
   it('refuses at once what could never fit', () => {
     const guard = bulkhead({ limit: 3, queue: 10 })
-    expect(guard.enter(call(4))).toBe(REFUSED)
-    expect(guard.refusal(call(4)).message).toContain('it costs 4 and the limit is 3')
+    expect(guard.enter(callOf({ cost: 4 }))).toBe(REFUSED)
+    expect(guard.refusal(callOf({ cost: 4 })).message).toContain('it costs 4 and the limit is 3')
   })
 
   it('refuses a call that has waited too long, and not a moment earlier', () =>
@@ -176,7 +174,7 @@ describe('bulkhead', () => {
     bubble(function* () {
       for (const giveUp of ['goroutine', 'context']) {
         const guard = bulkhead({ limit: 1, queue: 1 })
-        guard.enter(call())
+        guard.enter(callOf())
         const mine = withCancel(ctx)
         const g = go(function* () {
           yield* policy(guard).run(mine, () => sleep(1))
@@ -194,7 +192,7 @@ describe('bulkhead', () => {
   it('frees the place however a call ends, and once', () =>
     bubble(function* () {
       const guard = bulkhead({ limit: 2 })
-      guard.enter(call())
+      guard.enter(callOf())
       const p = policy(guard)
       const thrown = go(function* () {
         yield* p.run(ctx, () => {
@@ -227,10 +225,10 @@ describe('bulkhead', () => {
       const log: string[] = []
       const all = Array.from({ length: 8 }, (_, i) => start(guard, log, `${i}`, 100))
       yield* waitIdle()
-      guard.resize(5)
+      guard.configure({ limit: 5, queue: 10 })
       yield* waitIdle()
       expect(log).toHaveLength(5)
-      guard.resize(1)
+      guard.configure({ limit: 1, queue: 10 })
       expect(guard.inFlight).toBe(5)
       yield* sleep(100)
       yield* waitIdle()
@@ -247,41 +245,74 @@ describe('bulkhead', () => {
       const large = start(guard, log, 'large', 100, { cost: 3 })
       const small = start(guard, log, 'small', 100)
       yield* waitIdle()
-      guard.resize(2)
+      guard.configure({ limit: 2, queue: 10 })
       expect(String(yield* large)).toContain('it costs 3 and the limit is 2')
       yield* small
       expect(log).toEqual(['a after 0', 'small after 0'])
       expect(guard.stats()).toMatchObject({ refused: 1, waiting: 0 })
     }))
 
-  it('tells who waits, who is refused and what its limit becomes', () =>
+  it('refuses nobody who waits for a shorter queue, but who comes', () =>
+    bubble(function* () {
+      const guard = bulkhead({ limit: 1, queue: 3 })
+      const log: string[] = []
+      const all = ['a', 'b', 'c', 'd'].map((name) => start(guard, log, name, 100))
+      yield* waitIdle()
+      guard.configure({ limit: 1, queue: 1 })
+      expect(guard.enter(callOf())).toBe(REFUSED)
+      yield* sleep(250)
+      expect(guard.enter(callOf()), 'one waits, and so many may').toBe(REFUSED)
+      yield* sleep(100)
+      expect(guard.enter(callOf())).toBe(MUST_WAIT)
+      for (const g of all) yield* g
+      expect(log).toEqual(['a after 0', 'b after 100', 'c after 200', 'd after 300'])
+    }))
+
+  it('has those in the queue wait for as long as they were to when they came', () =>
+    bubble(function* () {
+      const guard = bulkhead({ limit: 1, queue: 3, maxWaitMs: 50 })
+      guard.enter(callOf())
+      const before = start(guard, [], 'before', 1)
+      yield* sleep(10)
+      guard.configure({ limit: 1, queue: 3, maxWaitMs: 5 })
+      const after = start(guard, [], 'after', 1)
+      expect(String(yield* after)).toContain('no place came free in 5 ms')
+      expect(now() - Date.UTC(2000)).toBe(15)
+      expect(String(yield* before)).toContain('no place came free in 50 ms')
+      expect(now() - Date.UTC(2000)).toBe(50)
+    }))
+
+  it('tells who waits, who is refused and what its settings become', () =>
     bubble(function* () {
       const guard = bulkhead({ limit: 1, queue: 1, name: 'db' })
       const told: unknown[] = []
       guard.figures.watch(({ what, detail }) => told.push(detail === undefined ? what : [what, detail]))
       const all = ['a', 'b', 'c'].map((name) => start(guard, [], name, 1))
       for (const g of all) yield* g
-      guard.resize(4)
-      guard.resize(4)
-      expect(told).toEqual(['waited', 'refused', ['resized', { before: 1, limit: 4 }]])
+      guard.configure({ limit: 4, queue: 1, name: 'other' })
+      guard.configure({ limit: 4, queue: 1 })
+      expect(told).toEqual(['waited', 'refused', ['changed', { limit: 4, queue: 1, maxWaitMs: Infinity }]])
+      expect(guard.stats()).toMatchObject({ name: 'db', admitted: 2, refused: 1 })
     }))
 
   it('holds its limit and its order as a naive twin does, in 100 000 steps', () => {
-    const what = fc.constantFrom('call', 'call', 'call', 'leave', 'leave', 'give up', 'resize')
-    const command = fc.record({ what, cost: fc.nat(4), at: fc.nat(5), limit: fc.integer({ min: 1, max: 6 }) })
+    const what = fc.constantFrom('call', 'call', 'call', 'leave', 'leave', 'give up', 'configure')
+    const settings = fc.record({ limit: fc.integer({ min: 1, max: 6 }), queue: fc.nat(6) })
+    const command = fc.record({ what, cost: fc.nat(4), at: fc.nat(5), settings })
     fc.assert(
       fc.property(fc.array(command, { minLength: 100, maxLength: 300, size: 'max' }), (steps) => {
         const guard = bulkhead({ limit: 3, queue: 4 })
         const twin = new NaiveBulkhead(3, 4)
         const held = new Map<number, number>()
         const waits = new Map<number, Operation<number>>()
-        steps.forEach(({ what, cost, at, limit }, id) => {
+        steps.forEach(({ what, cost, at, settings }, id) => {
+          const { limit, inFlight } = guard
           if (what === 'call') {
-            const ticket = guard.enter(call(cost))
+            const ticket = guard.enter(callOf({ cost: cost }))
             if ((ticket === REFUSED) === twin.come({ id, cost })) expect.fail(`${id} got ${ticket}`)
             if (ticket >= 0) held.set(id, ticket)
             if (ticket === MUST_WAIT) {
-              const wait = guard.wait(call(cost)).claim()
+              const wait = guard.wait(callOf({ cost: cost })).claim()
               if (wait.attempt()) expect.fail(`${id} need not wait`)
               waits.set(id, wait)
               const wake = () => {
@@ -303,11 +334,14 @@ describe('bulkhead', () => {
             chosen[1].abandon()
             twin.giveUp(chosen[0])
           } else {
-            twin.resize(limit)
-            guard.resize(limit)
+            twin.configure(settings)
+            guard.configure(settings)
           }
           const is = `${guard.inFlight} taken by ${[...held.keys()].sort()}, ${guard.figures.waiting} wait: ${[...waits.keys()]}`
           if (is !== String(twin)) expect(is).toBe(String(twin)) // asking each time would take seconds
+          // Under a smaller limit they only become fewer; otherwise it holds, the larger one while it changes.
+          if (guard.inFlight > Math.max(inFlight, limit, guard.limit)) expect.fail(`${id}: ${is}`)
+          if (guard.inFlight > inFlight && guard.inFlight > guard.limit) expect.fail(`${id}: ${is}`)
         })
       }),
       { numRuns: 500, seed: 5 },
@@ -346,22 +380,18 @@ describe('bulkhead', () => {
       { numRuns: 100, seed: 7 },
     ))
 
-  it.each([
+  itRefuses(bulkhead, { limit: 1 }, [
     [{ limit: 0 }, 'the limit of a bulkhead is a whole number of calls from 1, not 0'],
     [{ limit: 1.5 }, 'not 1.5'],
-    [{ limit: 1, queue: -1 }, 'the queue of a bulkhead is a whole number of calls from 0, not -1'],
-    [{ limit: 1, queue: Infinity }, 'not Infinity'],
-    [{ limit: 1, maxWaitMs: 0 }, 'maxWaitMs is a time above 0 ms, not 0'],
+    ...badQueues('a bulkhead', { limit: 1 }),
+    [{ limit: 1, maxWaitMs: 0 }, 'the maxWaitMs of a bulkhead is a time above 0 ms, not 0'],
     [{ limit: 1, maxWaitMs: Number.NaN }, 'not NaN'],
-  ])('refuses %j when it is made', (options, message) => {
-    expect(() => bulkhead(options)).toThrow(message)
-  })
+  ])
 
-  it('refuses a limit and a cost that cannot be', () => {
+  it('refuses a cost that cannot be', () => {
     const guard = bulkhead({ limit: 1 })
-    expect(() => guard.resize(0)).toThrow('not 0')
-    expect(() => guard.enter(call(-1))).toThrow('the cost of a call under a bulkhead')
-    expect(() => guard.enter(call(0.5))).toThrow('not 0.5')
+    expect(() => guard.enter(callOf({ cost: -1 }))).toThrow('the cost of a call under a bulkhead')
+    expect(() => guard.enter(callOf({ cost: 0.5 }))).toThrow('not 0.5')
   })
 })
 
@@ -377,7 +407,7 @@ class NaiveBulkhead {
 
   constructor(
     private limit: number,
-    private readonly queue: number,
+    private queue: number,
   ) {}
 
   get taken(): number {
@@ -407,8 +437,9 @@ class NaiveBulkhead {
     this.serve()
   }
 
-  resize(limit: number): void {
+  configure({ limit, queue }: { limit: number; queue: number }): void {
     this.limit = limit
+    this.queue = queue
     this.waiting = this.waiting.filter(({ cost }) => cost <= limit)
     this.serve()
   }

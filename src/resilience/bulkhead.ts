@@ -1,11 +1,11 @@
 import { fatal } from '../runtime/crash.js'
 import { ArgumentError, FatalError } from '../runtime/errors.js'
-import { Operation } from '../runtime/operation.js'
-import { type Scheduler, scheduler } from '../runtime/scheduler.js'
-import type { Deadline } from '../runtime/timers.js'
+import type { Operation } from '../runtime/operation.js'
 import { WaitList } from '../runtime/wait-list.js'
+import { BulkheadPlace } from './bulkhead-place.js'
 import { Figures, type GuardStats } from './figures.js'
 import { type Call, type Gate, MUST_WAIT, REFUSED } from './guard.js'
+import { checkQueue } from './limit.js'
 import { Refused } from './refused.js'
 
 export interface BulkheadOptions {
@@ -19,6 +19,8 @@ export interface BulkheadOptions {
   readonly name?: string
 }
 
+const kind = 'bulkhead'
+
 /**
  * Keeps calls under a limit of concurrency, so that one slow dependency does not take everything: so many are under way at
  * once, so many wait, the others are refused. A call takes as many places as its `cost` says.
@@ -28,13 +30,41 @@ export interface BulkheadOptions {
  * ```
  * @throws ArgumentError if `limit` is not a whole number from 1, `queue` not one from 0, or `maxWaitMs` not above 0.
  */
-export function bulkhead({
-  limit,
-  queue = 0,
-  maxWaitMs = Infinity,
-  name = 'bulkhead',
-}: BulkheadOptions): Bulkhead {
-  return new Bulkhead(new Figures('bulkhead', name), limit, queue, maxWaitMs)
+export function bulkhead(options: BulkheadOptions): Bulkhead {
+  return new Bulkhead(new Figures(kind, options.name ?? kind), settingsOf(options))
+}
+
+/** How many may be under way at once, and how those who find no place may wait. */
+interface Settings extends QueueSettings {
+  readonly limit: number
+}
+
+interface QueueSettings {
+  readonly queue: number
+  readonly maxWaitMs: number
+}
+
+function settingsOf(options: BulkheadOptions): Settings {
+  const { limit } = options
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new ArgumentError(`the limit of a bulkhead is a whole number of calls from 1, not ${limit}`)
+  }
+  return { limit, ...queueSettings('a bulkhead', options) }
+}
+
+/**
+ * @internal The options of a queue, checked and complete.
+ * @param guard whose they are: `a bulkhead`.
+ */
+export function queueSettings(guard: string, options: Partial<QueueSettings>): QueueSettings {
+  const { queue = 0, maxWaitMs = Infinity } = options
+  checkQueue(guard, queue)
+  if (!(maxWaitMs > 0)) {
+    throw new ArgumentError(
+      `the maxWaitMs of ${guard} is a time above 0 ms, not ${maxWaitMs}: without a queue nothing waits`,
+    )
+  }
+  return { queue, maxWaitMs }
 }
 
 /**
@@ -44,28 +74,21 @@ export function bulkhead({
  */
 export class Bulkhead implements Gate {
   private taken = 0
-  private readonly waiting = new WaitList<Place>()
+  private readonly waiting = new WaitList<BulkheadPlace>()
 
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private max: number,
-    private readonly queue: number,
-    readonly maxWaitMs: number,
-  ) {
-    checkLimit(max)
-    if (!Number.isInteger(queue) || queue < 0) {
-      throw new ArgumentError(`the queue of a bulkhead is a whole number of calls from 0, not ${queue}`)
-    }
-    if (!(maxWaitMs > 0)) {
-      throw new ArgumentError(
-        `maxWaitMs is a time above 0 ms, not ${maxWaitMs}: a bulkhead without a queue waits for nothing`,
-      )
-    }
-  }
+    private settings: Settings,
+  ) {}
 
   get limit(): number {
-    return this.max
+    return this.settings.limit
+  }
+
+  /** @internal For how long those may wait who come now. */
+  get maxWaitMs(): number {
+    return this.settings.maxWaitMs
   }
 
   /** Places that are taken now; more than `limit` for a while after it was made smaller. */
@@ -77,14 +100,15 @@ export class Bulkhead implements Gate {
   enter(call: Call): number {
     const { cost } = call
     checkCost(cost)
-    if (this.taken + cost <= this.max && this.waiting.isEmpty) return this.take(cost)
-    if (this.figures.waiting < this.queue && cost <= this.max) return MUST_WAIT
+    const { limit, queue } = this.settings
+    if (this.taken + cost <= limit && this.waiting.isEmpty) return this.take(cost)
+    if (this.figures.waiting < queue && cost <= limit) return MUST_WAIT
     this.figures.refuse()
     return REFUSED
   }
 
   wait(call: Call): Operation<number> {
-    return new Place(this, call)
+    return new BulkheadPlace(this, call)
   }
 
   /** However the call ended, its places are free. */
@@ -96,44 +120,45 @@ export class Bulkhead implements Gate {
   }
 
   refusal({ cost }: Call): Refused {
+    const { limit, queue } = this.settings
     const why =
-      cost > this.max
-        ? `it costs ${cost} and the limit is ${this.max}`
-        : this.queue === 0
-          ? `${this.max} at once is the limit`
-          : `${this.max} at once is the limit, and ${this.queue} wait already`
+      cost > limit
+        ? `it costs ${cost} and the limit is ${limit}`
+        : queue === 0
+          ? `${limit} at once is the limit`
+          : `${limit} at once is the limit, and ${queue} wait already`
     return this.refused(why)
   }
 
   /**
-   * Changes the limit. A larger one lets in those who wait at once; with a smaller one those who are in finish, and those in
-   * the queue who would never fit are refused.
-   * @throws ArgumentError if it is not a whole number from 1.
+   * Changes the settings. A larger limit lets in those who wait at once; with a smaller one those who are in finish, and those
+   * in the queue who would never fit are refused. Who is in the queue stays there, though it is shorter now, for the time
+   * that it was to wait when it came.
+   * @throws ArgumentError as `bulkhead` does; nothing is changed then.
    */
-  resize(limit: number): void {
-    checkLimit(limit)
-    const before = this.max
-    if (limit === before) return
-    this.adjust(limit)
-    this.figures.tell('resized', { before, limit })
+  configure(options: BulkheadOptions): void {
+    const before = this.settings
+    this.change(settingsOf(options))
+    this.figures.changed(before, this.settings)
   }
 
   /** @internal The same without a word, for who does it all the time. */
-  adjust(limit: number): void {
-    const before = this.max
-    this.max = limit
-    if (limit < before) this.refuseTooLarge()
+  change(settings: Settings): void {
+    const before = this.limit
+    this.settings = settings
+    if (settings.limit < before) this.refuseTooLarge()
     else this.serve()
   }
 
   stats(): GuardStats {
-    const { taken, max, queue, figures } = this
-    const isFull = figures.waiting >= queue && (taken >= max || !this.waiting.isEmpty)
-    return figures.stats(isFull ? 'refusing' : 'ok', { inFlight: taken, limit: max, queue })
+    const { taken, figures } = this
+    const { limit, queue } = this.settings
+    const isFull = figures.waiting >= queue && (taken >= limit || !this.waiting.isEmpty)
+    return figures.stats(isFull ? 'refusing' : 'ok', { inFlight: taken, limit, queue })
   }
 
   /** @internal */
-  park(place: Place): void {
+  park(place: BulkheadPlace): void {
     this.waiting.push(place)
     this.figures.waited++
     this.figures.waiting++
@@ -141,14 +166,14 @@ export class Bulkhead implements Gate {
   }
 
   /** @internal Those behind a large call that gave up may fit now. */
-  unpark(place: Place): void {
+  unpark(place: BulkheadPlace): void {
     if (this.unlink(place)) this.serve()
   }
 
   /** @internal */
-  refuseLate(): Refused {
+  refuseLate(waitedMs: number): Refused {
     this.figures.refuse()
-    return this.refused(`no place came free in ${this.maxWaitMs} ms`)
+    return this.refused(`no place came free in ${waitedMs} ms`)
   }
 
   private take(cost: number): number {
@@ -160,7 +185,7 @@ export class Bulkhead implements Gate {
   /** Hands free places to the head of the queue, and on, until one has to wait. */
   private serve(): void {
     for (let head = this.waiting.first; head !== undefined; head = this.waiting.first) {
-      if (this.taken + head.cost > this.max) return
+      if (this.taken + head.cost > this.limit) return
       this.unlink(head)
       if (head.isWon) head.complete(this.take(head.cost))
     }
@@ -168,7 +193,7 @@ export class Bulkhead implements Gate {
 
   private refuseTooLarge(): void {
     for (const place of [...this.waiting]) {
-      if (place.cost <= this.max) continue
+      if (place.cost <= this.limit) continue
       this.unlink(place)
       if (!place.isWon) continue
       this.figures.refuse()
@@ -177,7 +202,7 @@ export class Bulkhead implements Gate {
     this.serve() // those behind it may fit
   }
 
-  private unlink(place: Place): boolean {
+  private unlink(place: BulkheadPlace): boolean {
     if (!this.waiting.remove(place)) return false
     this.figures.waiting--
     place.stopTimer()
@@ -189,60 +214,6 @@ export class Bulkhead implements Gate {
   }
 }
 
-/** A call in the queue: the node of the list, its deadline and what `yield*` iterates, in one object. */
-class Place extends Operation<number> implements Call, Deadline {
-  readonly ctx: Call['ctx']
-  readonly key: Call['key']
-  readonly priority: Call['priority']
-  readonly cost: number
-  atMs = Infinity
-  heapIndex = -1
-  sequence = 0
-  private on: Scheduler | undefined = undefined
-
-  constructor(
-    private readonly bulkhead: Bulkhead,
-    call: Call,
-  ) {
-    super()
-    this.ctx = call.ctx
-    this.key = call.key
-    this.priority = call.priority
-    this.cost = call.cost
-  }
-
-  override get waitReason(): string {
-    return 'bulkhead'
-  }
-
-  /** Others may have come since `enter` said that there is room in the queue. */
-  override attempt(): boolean {
-    const ticket = this.bulkhead.enter(this)
-    if (ticket === REFUSED) return this.fail(this.bulkhead.refusal(this))
-    return ticket !== MUST_WAIT && this.complete(ticket)
-  }
-
-  override park(): void {
-    this.bulkhead.park(this)
-    if (this.bulkhead.maxWaitMs === Infinity) return
-    this.on = scheduler()
-    this.atMs = this.on.clock.now() + this.bulkhead.maxWaitMs
-    this.on.timers.add(this)
-  }
-
-  override unpark(): void {
-    this.bulkhead.unpark(this)
-  }
-
-  expire(): void {
-    if (this.isWon) this.interrupt(this.bulkhead.refuseLate())
-  }
-
-  stopTimer(): void {
-    this.on?.timers.remove(this)
-  }
-}
-
 /** 0 for the usual cost: that is the ticket that a call need not keep anywhere. */
 function ticketOf(cost: number): number {
   return cost === 1 ? 0 : cost + 1
@@ -250,12 +221,6 @@ function ticketOf(cost: number): number {
 
 function costOf(ticket: number): number {
   return ticket === 0 ? 1 : ticket - 1
-}
-
-function checkLimit(limit: number): void {
-  if (!Number.isInteger(limit) || limit < 1) {
-    throw new ArgumentError(`the limit of a bulkhead is a whole number of calls from 1, not ${limit}`)
-  }
 }
 
 function checkCost(cost: number): void {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { HandClock } from '../../test/resilience/hand-clock.js'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import type { Context } from '../context/context.js'
@@ -201,12 +203,32 @@ describe('cached', () => {
       }
     }))
 
-  it.each([
+  it('takes other settings for the values that it has as well', () =>
+    bubble(function* () {
+      const guard = cached({ ttlMs: 1000, name: 'products' })
+      const told: unknown[] = []
+      guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+      const source = new Source(guard)
+      for (const key of ['a', 'b', 'c']) yield* source.ask(key)
+      yield* sleep(100)
+      guard.configure({ ttlMs: 50, staleMs: 500, maxKeys: 2, name: 'other' })
+      expect(guard.stats()).toMatchObject({ name: 'products', keys: 2, evictions: 1, misses: 3 })
+      expect(yield* source.ask('c'), 'old by now').toBe(3)
+      yield* sleep(11)
+      expect(yield* source.ask('c')).toBe(4)
+      guard.configure({ ttlMs: 1000 })
+      expect(yield* source.ask('b'), 'and young again').toBe(2)
+      expect(guard.stats()).toMatchObject({ hits: 2, staleHits: 1, misses: 3 })
+      expect(told).toEqual([
+        ['changed', { ttlMs: 50, staleMs: 500, maxKeys: 2 }],
+        ['changed', { ttlMs: 1000, staleMs: 0, maxKeys: 1000 }],
+      ])
+    }))
+
+  itRefuses((options: CachedOptions) => cached({ clock: new HandClock(), ...options }), { ttlMs: 1 }, [
     [{ ttlMs: 0 }, 'ttlMs is a time above 0 ms, not 0: singleflight() shares without keeping'],
     [{ ttlMs: Number.NaN }, 'ttlMs is a time above 0 ms, not NaN: singleflight() shares without keeping'],
     [{ ttlMs: 1, staleMs: -1 }, 'staleMs is a time from 0 ms, not -1'],
     [{ ttlMs: 1, maxKeys: 1.5 }, 'maxKeys is a whole number from 1, not 1.5'],
-  ])('refuses %o', (options, message) => {
-    expect(() => cached(options)).toThrow(message)
-  })
+  ])
 })

@@ -40,6 +40,20 @@ export function cached(options: CachedOptions): Cached {
   return new Cached(new Figures('cached', options.name ?? 'cached'), options)
 }
 
+/** What can change: all options, with their defaults. */
+type Settings = Required<Omit<CachedOptions, 'name' | 'clock'>>
+
+function settingsOf({ ttlMs, staleMs = 0, maxKeys = 1000 }: CachedOptions): Settings {
+  if (!(ttlMs > 0)) {
+    throw new ArgumentError(`ttlMs is a time above 0 ms, not ${ttlMs}: singleflight() shares without keeping`)
+  }
+  if (!(staleMs >= 0)) throw new ArgumentError(`staleMs is a time from 0 ms, not ${staleMs}`)
+  if (!Number.isInteger(maxKeys) || maxKeys < 1) {
+    throw new ArgumentError(`maxKeys is a whole number from 1, not ${maxKeys}`)
+  }
+  return { ttlMs, staleMs, maxKeys }
+}
+
 interface Entry {
   readonly value: unknown
   readonly atMs: number
@@ -50,8 +64,7 @@ export class Cached implements Wrapper {
   private readonly entries: LruMap<string, Entry>
   private readonly calls = new SharedCalls(cached as GoFunction)
   private readonly clock: Clock
-  private readonly ttlMs: number
-  private readonly staleMs: number
+  private settings: Settings
   private hits = 0
   private staleHits = 0
   private misses = 0
@@ -63,35 +76,25 @@ export class Cached implements Wrapper {
     readonly figures: Figures,
     options: CachedOptions,
   ) {
-    const { ttlMs, staleMs = 0, maxKeys = 1000 } = options
-    if (!(ttlMs > 0)) {
-      throw new ArgumentError(
-        `ttlMs is a time above 0 ms, not ${ttlMs}: singleflight() shares without keeping`,
-      )
-    }
-    if (!(staleMs >= 0)) throw new ArgumentError(`staleMs is a time from 0 ms, not ${staleMs}`)
-    if (!Number.isInteger(maxKeys) || maxKeys < 1) {
-      throw new ArgumentError(`maxKeys is a whole number from 1, not ${maxKeys}`)
-    }
-    this.ttlMs = ttlMs
-    this.staleMs = staleMs
-    this.entries = new LruMap(maxKeys)
+    this.settings = settingsOf(options)
+    this.entries = new LruMap(this.settings.maxKeys)
     this.clock = options.clock ?? scheduler().coarseClock
   }
 
   // A key stands for one call, so what is kept for it is of the type of its value.
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
     const { key } = attempt
+    const { ttlMs, staleMs } = this.settings
     this.figures.admitted++
     if (key === undefined) return yield* attempt.run(attempt.ctx)
     const entry = this.entries.get(key)
     if (entry !== undefined) {
       const ageMs = this.clock.now() - entry.atMs
-      if (ageMs < this.ttlMs) {
+      if (ageMs < ttlMs) {
         this.hits++
         return entry.value as T
       }
-      if (ageMs < this.ttlMs + this.staleMs) {
+      if (ageMs < ttlMs + staleMs) {
         this.staleHits++
         this.refresh(key, attempt)
         return entry.value as T
@@ -113,6 +116,18 @@ export class Cached implements Wrapper {
   clear(): void {
     this.entries.clear()
     this.calls.clear()
+  }
+
+  /**
+   * Changes the settings from now on, for the values that it has as well: they are as old as they are. With fewer `maxKeys`
+   * those that were not used for longest leave.
+   * @throws ArgumentError as `cached` does; nothing is changed then.
+   */
+  configure(options: CachedOptions): void {
+    const before = this.settings
+    this.settings = settingsOf(options)
+    this.evictions += this.entries.resize(this.settings.maxKeys)
+    this.figures.changed(before, this.settings)
   }
 
   stats(): GuardStats {

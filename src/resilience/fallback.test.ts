@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { withTimeout } from '../context/deadline.js'
@@ -167,7 +168,61 @@ describe('fallback', () => {
       expect(outcome.error).toBe(no)
     }))
 
-  it.each([
+  describe('configure', () => {
+    it('changes what is given, and for what', () =>
+      bubble(function* () {
+        const guard = fallback({ value: 'other', name: 'prices' })
+        const told: unknown[] = []
+        guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+        const p = policy(guard)
+        expect(yield* p.run<string>(ctx, failing)).toBe('other')
+        guard.configure({ call: (_, error) => `instead of ${error}`, name: 'other' })
+        expect(yield* p.run<string>(ctx, failing)).toBe('instead of Error: no')
+        guard.configure({ value: undefined, isFallback: (error) => error !== no })
+        const outcome = yield* outcomeOf(function* () {
+          yield* p.run(ctx, failing)
+        })
+        expect(outcome.error).toBe(no)
+        expect(guard.stats()).toMatchObject({ name: 'prices', admitted: 3, fellBack: 2 })
+        expect(told.map((each) => String(each).split(',')[0])).toEqual([
+          'fell back',
+          'changed',
+          'fell back',
+          'changed',
+        ])
+      }))
+
+    it('keeps the last good values while they are what is given', () =>
+      bubble(function* () {
+        const guard = fallback({ lastGood: true, maxAgeMs: 100 })
+        const p = policy(guard)
+        for (const key of ['a', 'b', 'c']) yield* p.run(ctx, () => key, { key })
+        yield* sleep(101)
+        guard.configure({ lastGood: true, maxAgeMs: 1000, maxKeys: 2 })
+        expect(guard.stats()).toMatchObject({ keys: 2 })
+        expect(yield* p.run<string>(ctx, failing, { key: 'c' })).toBe('c')
+        guard.configure({ value: 'none' })
+        expect(guard.stats()).toMatchObject({ keys: undefined })
+        guard.configure({ lastGood: true, maxAgeMs: 1000 })
+        expect(guard.stats()).toMatchObject({ keys: 0 })
+      }))
+
+    it('leaves a call that is under way what it began with', () =>
+      bubble(function* () {
+        const guard = fallback({ value: 'before' })
+        const g = go(function* () {
+          return yield* policy(guard).run<unknown>(ctx, function* () {
+            yield* sleep(10)
+            throw no
+          })
+        })
+        yield* sleep(5)
+        guard.configure({ value: 'after' })
+        expect(yield* g).toBe('before')
+      }))
+  })
+
+  itRefuses(fallback, { value: 1 }, [
     [{}, 'a fallback gives exactly one of value, call and lastGood, not none'],
     [
       { value: 1, call: () => 2 },
@@ -177,7 +232,5 @@ describe('fallback', () => {
     [{ lastGood: true }, 'maxAgeMs is a time above 0 ms, Infinity for any age, not undefined'],
     [{ lastGood: true, maxAgeMs: 0 }, 'maxAgeMs is a time above 0 ms, Infinity for any age, not 0'],
     [{ lastGood: true, maxAgeMs: 1, maxKeys: 0 }, 'maxKeys is a whole number from 1, not 0'],
-  ])('refuses %o', (options, message) => {
-    expect(() => fallback(options as FallbackOptions)).toThrow(message)
-  })
+  ])
 })

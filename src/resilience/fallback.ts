@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js'
 import { ArgumentError, Canceled } from '../runtime/errors.js'
+import type { Outcome } from '../runtime/goroutine.js'
 import type { Routine } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { Figures, type GuardStats } from './figures.js'
@@ -44,88 +45,133 @@ export function fallback(options: FallbackOptions): Fallback {
   return new Fallback(new Figures('fallback', options.name ?? 'fallback'), options)
 }
 
+/** The same, however they go together. */
+interface AnyOptions {
+  readonly value?: unknown
+  readonly call?: Callee<unknown>
+  readonly lastGood?: true
+  readonly maxAgeMs?: number
+  readonly maxKeys?: number
+  readonly clock?: Clock
+  readonly isFallback?: (error: unknown) => boolean
+}
+
+/** What can change. */
+interface Settings {
+  readonly gives: 'value' | 'call' | 'lastGood'
+  readonly value: unknown
+  readonly call: Callee<unknown> | undefined
+  readonly maxAgeMs: number
+  readonly maxKeys: number
+  readonly isFallback: (error: unknown) => boolean
+}
+
+function settingsOf(options: AnyOptions): Settings {
+  const given = (['value', 'call', 'lastGood'] as const).filter((each) => each in options)
+  const [gives] = given
+  if (gives === undefined || given.length > 1) {
+    throw new ArgumentError(
+      `a fallback gives exactly one of value, call and lastGood, not ${given.join(' and ') || 'none'}`,
+    )
+  }
+  const { value, call, maxAgeMs = 0, maxKeys = 1000 } = options
+  if (gives === 'call' && typeof call !== 'function') {
+    throw new ArgumentError(`the call of a fallback is a function, not ${String(call)}`)
+  }
+  if (gives === 'lastGood' && !(maxAgeMs > 0)) {
+    throw new ArgumentError(`maxAgeMs is a time above 0 ms, Infinity for any age, not ${options.maxAgeMs}`)
+  }
+  if (gives === 'lastGood' && (!Number.isInteger(maxKeys) || maxKeys < 1)) {
+    throw new ArgumentError(`maxKeys is a whole number from 1, not ${maxKeys}`)
+  }
+  return { gives, value, call, maxAgeMs, maxKeys, isFallback: options.isFallback ?? isRetryable }
+}
+
 interface Kept {
   readonly value: unknown
   readonly atMs: number
 }
 
+/** Settings, and the values that they have it keep. */
+interface Plan {
+  readonly settings: Settings
+  readonly lastGood: LruMap<string | undefined, Kept> | undefined
+}
+
+function planOf(options: AnyOptions, before?: Plan): Plan {
+  const settings = settingsOf(options)
+  if (settings.gives !== 'lastGood') return { settings, lastGood: undefined }
+  const lastGood = before?.lastGood ?? new LruMap(settings.maxKeys)
+  lastGood.resize(settings.maxKeys)
+  return { settings, lastGood }
+}
+
 /** What stands in for failed calls, as a guard. */
 export class Fallback implements Wrapper {
+  private plan: Plan
   private fellBack = 0
   private hadNone = 0
   private readonly clock: Clock
-  private readonly maxAgeMs: number
-  private readonly lastGood: LruMap<string | undefined, Kept> | undefined
 
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private readonly options: FallbackOptions,
+    options: AnyOptions,
   ) {
-    checkOptions(options)
-    const { maxAgeMs = 0, maxKeys = 1000, clock = undefined } = 'lastGood' in options ? options : {}
-    this.clock = clock ?? scheduler().coarseClock
-    this.maxAgeMs = maxAgeMs
-    this.lastGood = 'lastGood' in options ? new LruMap(maxKeys) : undefined
+    this.plan = planOf(options)
+    this.clock = options.clock ?? scheduler().coarseClock
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
+    const { plan } = this // that of a call which is under way stays
     this.figures.admitted++
     let value: T
     try {
       value = yield* attempt.run(attempt.ctx)
     } catch (error) {
-      if (!this.isFallback(attempt, error)) throw error
-      return (yield* this.instead(attempt, error, () => {
-        throw error
-      })) as T // that it is of this type is the caller's promise
+      if (!standsIn(plan.settings, attempt, error)) throw error
+      return (yield* this.instead(plan, attempt, { error })) as T // that it is of this type is the caller's promise
     }
-    if (attempt.isFailure(value)) return (yield* this.instead(attempt, value, () => value)) as T
-    this.lastGood?.set(attempt.key, { value, atMs: this.clock.now() })
+    if (attempt.isFailure(value)) return (yield* this.instead(plan, attempt, { value })) as T
+    plan.lastGood?.set(attempt.key, { value, atMs: this.clock.now() })
     return value
   }
 
+  /**
+   * Changes the settings for the calls that come from now on: also what is given. Last good values stay while they are what is
+   * given; with fewer `maxKeys` those that were not used for longest leave.
+   * @throws ArgumentError as `fallback` does; nothing is changed then.
+   */
+  configure(options: FallbackOptions): void {
+    const before = this.plan
+    this.plan = planOf(options, before)
+    this.figures.changed(before.settings, this.plan.settings)
+  }
+
   stats(): GuardStats {
-    const { fellBack, hadNone, lastGood } = this
-    return this.figures.stats('ok', { fellBack, hadNone, keys: lastGood?.size })
+    const { fellBack, hadNone, plan } = this
+    return this.figures.stats('ok', { fellBack, hadNone, keys: plan.lastGood?.size })
   }
 
-  private isFallback({ ctx }: Attempt<unknown>, error: unknown): boolean {
-    if (ctx.err !== undefined || error instanceof Canceled) return false
-    return (this.options.isFallback ?? isRetryable)(error)
-  }
-
-  private *instead(attempt: Attempt<unknown>, failure: unknown, otherwise: () => unknown): Routine<unknown> {
-    const { options, lastGood } = this
-    const kept = lastGood?.get(attempt.key)
-    if (lastGood !== undefined && (kept === undefined || this.clock.now() - kept.atMs > this.maxAgeMs)) {
+  private *instead(
+    { settings, lastGood }: Plan,
+    { key, ctx }: Attempt<unknown>,
+    failed: Outcome<unknown>,
+  ): Routine<unknown> {
+    const failure = failed.error ?? failed.value
+    const kept = lastGood?.get(key)
+    if (lastGood !== undefined && (kept === undefined || this.clock.now() - kept.atMs > settings.maxAgeMs)) {
       this.hadNone++
-      return otherwise()
+      if ('error' in failed) throw failed.error
+      return failed.value
     }
     this.fellBack++
     this.figures.tell('fell back', failure)
-    if ('value' in options) return options.value
-    if ('call' in options) return yield* invokeWithin(options.call, attempt.ctx, failure)
-    return kept?.value
+    if (settings.call !== undefined) return yield* invokeWithin(settings.call, ctx, failure)
+    return kept === undefined ? settings.value : kept.value
   }
 }
 
-function checkOptions(options: FallbackOptions): void {
-  const given = ['value', 'call', 'lastGood'].filter((each) => each in options)
-  if (given.length !== 1) {
-    throw new ArgumentError(
-      `a fallback gives exactly one of value, call and lastGood, not ${given.join(' and ') || 'none'}`,
-    )
-  }
-  if ('call' in options && typeof options.call !== 'function') {
-    throw new ArgumentError(`the call of a fallback is a function, not ${String(options.call)}`)
-  }
-  if (!('lastGood' in options)) return
-  const { maxAgeMs, maxKeys = 1000 } = options
-  if (!(maxAgeMs > 0)) {
-    throw new ArgumentError(`maxAgeMs is a time above 0 ms, Infinity for any age, not ${maxAgeMs}`)
-  }
-  if (!Number.isInteger(maxKeys) || maxKeys < 1) {
-    throw new ArgumentError(`maxKeys is a whole number from 1, not ${maxKeys}`)
-  }
+function standsIn({ isFallback }: Settings, { ctx }: Attempt<unknown>, error: unknown): boolean {
+  return ctx.err === undefined && !(error instanceof Canceled) && isFallback(error)
 }

@@ -13,7 +13,10 @@ export interface GuardStats {
   readonly [figure: string]: number | string | undefined
 }
 
-/** Something a guard did: `refused`, `waited`, a change of state (`open`, `half-open`, `closed`), `retried` and the like. */
+/**
+ * Something a guard did: `refused`, `waited`, a change of state (`opened`, `half-open`, `closed`), `retried` and the like;
+ * `changed`, with its settings, when it was configured.
+ */
 export interface GuardEvent {
   readonly kind: string
   readonly name: string
@@ -56,6 +59,13 @@ export class Figures {
     if (this.listeners.length === 0) return
     const event = { kind: this.kind, name: this.name, what, ...(detail !== undefined && { detail }) }
     for (const listener of this.listeners) listener(event)
+  }
+
+  /** Tells of new settings, which are in force by then; unless they are the old ones. */
+  changed(before: object, settings: object): void {
+    const known = new Map<string, unknown>(Object.entries(before))
+    const isNew = ([name, value]: [string, unknown]) => !known.has(name) || known.get(name) !== value
+    if (Object.entries(settings).some(isNew)) this.tell('changed', settings)
   }
 
   /** One more was refused. */

@@ -12,6 +12,8 @@ export interface Call {
   readonly priority: Priority
   /** How much of a limit it takes: 1 unless said. */
   readonly cost: number
+  /** False for one that must not be made twice: no retry or hedge does, unless it is proven that nothing was sent. */
+  readonly idempotent?: boolean
 }
 
 /** What is refused first when there is too much: `low`; `critical` is refused last, health checks never. */

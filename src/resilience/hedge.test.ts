@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import type { Context } from '../context/context.js'
@@ -296,7 +297,30 @@ describe('hedge', () => {
       expect([yield* g, hasReturned]).toEqual([undefined, false])
     }))
 
-  it.each([
+  it('takes other settings for the calls that come, and leaves those that are under way theirs', () =>
+    bubble(function* () {
+      const guard = hedge({ delayMs: 50, name: 'search' })
+      const told: unknown[] = []
+      guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+      const slow = () => new Target([{ ms: 1000 }, { ms: 1000 }, { ms: 1000 }])
+      const [before, after] = [slow(), slow()]
+      const hedged = (target: Target) =>
+        go(function* () {
+          yield* policy(guard).run(ctx, served(target))
+        })
+      const first = hedged(before)
+      yield* sleep(1)
+      guard.configure({ delayMs: 10, attempts: 3, name: 'other' })
+      const second = hedged(after)
+      yield* first
+      yield* second
+      expect(before.log.slice(0, 2)).toEqual(['1 at 0', '2 at 50'])
+      expect(after.log.slice(0, 3)).toEqual(['1 at 1', '2 at 11', '3 at 21'])
+      expect(guard.stats()).toMatchObject({ name: 'search', admitted: 2, hedges: 3 })
+      expect(told[0]).toEqual(['changed', expect.objectContaining({ delayMs: 10, attempts: 3 })])
+    }))
+
+  itRefuses(hedge, { delayMs: 1 }, [
     [{ delayMs: -1 }, 'the delayMs of a hedge is a finite number of milliseconds from 0, not -1'],
     [{ delayMs: Infinity }, 'the delayMs of a hedge is a finite number of milliseconds from 0, not Infinity'],
     [{ delayMs: Number.NaN }, 'the delayMs of a hedge is a finite number of milliseconds from 0, not NaN'],
@@ -308,7 +332,5 @@ describe('hedge', () => {
       { delayMs: 1, attempts: 6 },
       'the attempts of a hedge are a whole number from 2 to 5, the first one included, not 6',
     ],
-  ])('refuses %o', (options, message) => {
-    expect(() => hedge(options)).toThrow(message)
-  })
+  ])
 })

@@ -44,12 +44,32 @@ export function hedge(options: HedgeOptions): Hedge {
   return new Hedge(new Figures('hedge', options.name ?? 'hedge'), options)
 }
 
+/** What can change: all options, with their defaults. */
+interface Settings extends Required<Omit<HedgeOptions, 'budget' | 'name'>> {
+  readonly budget: RetryBudget | undefined
+}
+
+function settingsOf(options: HedgeOptions): Settings {
+  const { delayMs, attempts = 2, budget } = options
+  if (!(delayMs >= 0 && delayMs < Infinity)) {
+    throw new ArgumentError(
+      `the delayMs of a hedge is a finite number of milliseconds from 0, not ${delayMs}`,
+    )
+  }
+  if (!Number.isInteger(attempts) || attempts < 2 || attempts > 5) {
+    throw new ArgumentError(
+      `the attempts of a hedge are a whole number from 2 to 5, the first one included, not ${attempts}`,
+    )
+  }
+  return { delayMs, attempts, budget, isRetryable: options.isRetryable ?? isRetryable }
+}
+
 /** `final`: an error that leaves no hope for the other attempts. */
 type Verdict = 'good' | 'failed' | 'final'
 
 /** Hedged calls as a guard. */
 export class Hedge implements Wrapper {
-  readonly attempts: number
+  private settings: Settings
   private hedges = 0
   private hedgesWon = 0
   private throttled = 0
@@ -57,30 +77,29 @@ export class Hedge implements Wrapper {
   /** @internal */
   constructor(
     readonly figures: Figures,
-    /** @internal */ readonly options: HedgeOptions,
+    options: HedgeOptions,
   ) {
-    const { delayMs } = options
-    this.attempts = options.attempts ?? 2
-    if (!(delayMs >= 0 && delayMs < Infinity)) {
-      throw new ArgumentError(
-        `the delayMs of a hedge is a finite number of milliseconds from 0, not ${delayMs}`,
-      )
-    }
-    if (!Number.isInteger(this.attempts) || this.attempts < 2 || this.attempts > 5) {
-      throw new ArgumentError(
-        `the attempts of a hedge are a whole number from 2 to 5, the first one included, not ${this.attempts}`,
-      )
-    }
+    this.settings = settingsOf(options)
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
     this.figures.admitted++
-    const race = new Race(this, attempt)
+    const race = new Race(this, this.settings, attempt)
     try {
       return yield* race.run()
     } finally {
       race.callOff()
     }
+  }
+
+  /**
+   * Changes the settings for the calls that come from now on.
+   * @throws ArgumentError as `hedge` does; nothing is changed then.
+   */
+  configure(options: HedgeOptions): void {
+    const before = this.settings
+    this.settings = settingsOf(options)
+    this.figures.changed(before, this.settings)
   }
 
   stats(): GuardStats {
@@ -89,16 +108,14 @@ export class Hedge implements Wrapper {
       hedges,
       hedgesWon,
       throttled,
-      budgetTokens: this.options.budget?.tokens,
+      budgetTokens: this.settings.budget?.tokens,
     })
   }
 
-  /** @internal Whether a call may be made once more beside itself now. */
-  allows(): boolean {
-    if (this.options.budget?.allows !== false) return true
+  /** @internal The budget does not allow a call to be made once more. */
+  throttle(): void {
     this.throttled++
     this.figures.tell('throttled')
-    return false
   }
 
   /** @internal */
@@ -107,26 +124,9 @@ export class Hedge implements Wrapper {
     this.figures.tell('hedged', made)
   }
 
-  /** @internal What the end of an attempt means for the call: it decides unless it has just failed. */
-  judge({ isFailure }: Attempt<unknown>, outcome: Outcome<unknown>): Verdict {
-    const { budget } = this.options
-    if (!('error' in outcome)) {
-      if (!isFailure(outcome.value)) return 'good'
-    } else if (
-      outcome.error instanceof Canceled ||
-      !(this.options.isRetryable ?? isRetryable)(outcome.error)
-    ) {
-      return 'final'
-    }
-    // What a guard has refused says nothing about what lies behind it.
-    if (!(outcome.error instanceof Refused)) budget?.failed()
-    return 'failed'
-  }
-
-  /** @internal The attempt of this number was the first good one. */
-  won(number: number): void {
-    this.options.budget?.succeeded()
-    if (number > 0) this.hedgesWon++
+  /** @internal An attempt after the first was the first good one. */
+  won(): void {
+    this.hedgesWon++
   }
 }
 
@@ -144,10 +144,12 @@ class Race<T> {
 
   constructor(
     private readonly hedge: Hedge,
+    private readonly settings: Settings,
     private readonly attempt: Attempt<T>,
   ) {
     // What is a retry already, of somebody further up, is made once.
-    this.left = (attempt.ctx.value(previousAttempts) ?? 0) > 0 ? 1 : hedge.attempts
+    const isOnce = attempt.idempotent === false || (attempt.ctx.value(previousAttempts) ?? 0) > 0
+    this.left = isOnce ? 1 : settings.attempts
   }
 
   *run(): Routine<T> {
@@ -172,8 +174,11 @@ class Race<T> {
   private sendIfDue(): void {
     const nowMs = this.clock.now()
     while (this.left > 0 && nowMs >= this.nextAtMs) {
-      if (this.trials.length > 0 && !this.hedge.allows()) this.left = 0
-      else this.send(nowMs)
+      if (this.trials.length === 0 || this.settings.budget?.allows !== false) this.send(nowMs)
+      else {
+        this.left = 0
+        this.hedge.throttle()
+      }
     }
   }
 
@@ -184,7 +189,7 @@ class Race<T> {
     const numbered = made === 0 ? ctx : withValue(ctx, previousAttempts, made)
     this.left--
     this.inFlight++
-    this.nextAtMs = nowMs + this.hedge.options.delayMs
+    this.nextAtMs = nowMs + this.settings.delayMs
     this.trials.push(new Trial<T>(numbered, hedge as GoFunction).start((ctx) => this.make(ctx, made)))
   }
 
@@ -195,15 +200,28 @@ class Race<T> {
     try {
       const value = yield* this.attempt.run(ctx)
       failure = value
-      if (!this.isSettled(number)) verdict = this.hedge.judge(this.attempt, { value })
+      if (!this.isSettled(number)) verdict = this.judge({ value })
       return value
     } catch (error) {
       failure = error
-      if (!this.isSettled(number)) verdict = this.hedge.judge(this.attempt, { error })
+      if (!this.isSettled(number)) verdict = this.judge({ error })
       throw error
     } finally {
       if (!this.isSettled(number)) this.ended(number, verdict, failure)
     }
+  }
+
+  /** What the end of an attempt means for the call: it decides unless it has just failed. */
+  private judge(outcome: Outcome<T>): Verdict {
+    const { budget, isRetryable } = this.settings
+    if (!('error' in outcome)) {
+      if (!this.attempt.isFailure(outcome.value)) return 'good'
+    } else if (outcome.error instanceof Canceled || !isRetryable(outcome.error)) {
+      return 'final'
+    }
+    // What a guard has refused says nothing about what lies behind it.
+    if (!(outcome.error instanceof Refused)) budget?.failed()
+    return 'failed'
   }
 
   /** What becomes of an attempt is of no interest any more. */
@@ -220,7 +238,8 @@ class Race<T> {
       return
     }
     this.decisive = trial
-    if (verdict === 'good') this.hedge.won(number)
+    if (verdict === 'good') this.settings.budget?.succeeded()
+    if (verdict === 'good' && number > 0) this.hedge.won()
     for (const other of this.trials) if (other !== trial) other.callOff()
   }
 

@@ -1,31 +1,48 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { launch } from '../runtime/go.js'
+import type { Routine } from '../runtime/operation.js'
+import type { GoFunction } from '../runtime/origin.js'
+import { scheduler } from '../runtime/scheduler.js'
 
-/** How long the event loop may let things wait before that alone means that a thread has enough to do. */
+/** How long things may wait for the thread before that alone means that it has enough to do. */
 const delayOfFullMs = 100
 const resolutionMs = 10
 /** A look at the counters is taken so often at most, and weighs as much as the time since the last one. */
 const everyMs = 250
 const memoryMs = 1000
+/** So often at most a goroutine is sent through the run queue. */
+const probeEveryMs = 20
 
 /**
- * How busy this thread is: 0 idle, 1 or more as busy as it can be. The greater of the share of the time in which its event
- * loop had something to do, and of the 99th percentile of that loop's delay in parts of 100 ms. Both are averages of the
- * last second or so. Nothing runs for it but the host's own counters: it looks at them when it is asked.
+ * How busy this thread is: 0 idle, 1 or more as busy as it can be. The greatest of
+ *
+ * - the share of the time in which its event loop had something to do, and the 99th percentile of that loop's delay in parts
+ *   of 100 ms: averages of the last second or so, from the host's own counters;
+ * - how long a goroutine waits for its turn now, in parts of 100 ms. This one rises at once when more comes than can be done,
+ *   long before the averages do, and the queue that grows meanwhile is what callers would wait for.
+ *
+ * Nothing runs for it while nobody asks.
  */
 export class HostLoad {
   private readonly delay = monitorEventLoopDelay({ resolution: resolutionMs })
   private utilization = performance.eventLoopUtilization()
   private lookedMs = performance.now()
-  private load = 0
+  private average = 0
+  /** When the goroutine started that is under way, or the last one. */
+  private probedMs = -Infinity
+  private isProbing = false
+  private waitedMs = 0
 
   constructor() {
     this.delay.enable()
   }
 
   now(): number {
-    const elapsedMs = performance.now() - this.lookedMs
-    if (elapsedMs >= everyMs) this.look(elapsedMs)
-    return this.load
+    const nowMs = performance.now()
+    if (nowMs - this.lookedMs >= everyMs) this.look(nowMs - this.lookedMs)
+    if (!this.isProbing && nowMs - this.probedMs >= probeEveryMs) this.probe(nowMs)
+    const waitMs = this.isProbing ? Math.max(this.waitedMs, nowMs - this.probedMs) : this.waitedMs
+    return Math.max(this.average, waitMs / delayOfFullMs)
   }
 
   private look(elapsedMs: number): void {
@@ -37,6 +54,18 @@ export class HostLoad {
     this.delay.reset()
     this.lookedMs += elapsedMs
     const weight = 1 - Math.exp(-elapsedMs / memoryMs)
-    this.load += (Math.max(utilization, delayMs / delayOfFullMs) - this.load) * weight
+    this.average += (Math.max(utilization, delayMs / delayOfFullMs) - this.average) * weight
+  }
+
+  /** Sends a goroutine through the run queue. */
+  private probe(nowMs: number): void {
+    this.isProbing = true
+    this.probedMs = nowMs
+    launch(scheduler(), this.arrive(), HostLoad as unknown as GoFunction, HostLoad as unknown as GoFunction)
+  }
+
+  private *arrive(): Routine<void> {
+    this.isProbing = false
+    this.waitedMs = performance.now() - this.probedMs
   }
 }

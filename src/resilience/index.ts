@@ -11,6 +11,23 @@ export type { BreakerOptions } from './breaker-settings.js'
 export { type Bulkhead, type BulkheadOptions, bulkhead } from './bulkhead.js'
 export { type Cached, type CachedOptions, cached } from './cached.js'
 export { type Fallback, type FallbackOptions, fallback } from './fallback.js'
+export { type ClusterLimit, clusterLimit } from './cluster/cluster-limit.js'
+export type { ClusterLimitOptions, ClusterLimitSettings } from './cluster/cluster-settings.js'
+export { Gcra } from './cluster/gcra.js'
+export {
+  type LimitStore,
+  LimitStoreError,
+  type TokenGrant,
+  type TokenRequest,
+} from './cluster/limit-store.js'
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './cluster/memory-store.js'
+export {
+  type RedisClient,
+  type RedisScriptCall,
+  type RedisStoreOptions,
+  redisStore,
+} from './cluster/redis-store.js'
+export { type StoreLink, storeLink } from './cluster/store-link.js'
 export { ConnectionReset, FaultError } from './faults/fault-error.js'
 export type { ErrorFault, FaultRule } from './faults/fault-rule.js'
 export { type Faults, type FaultsOptions, type FaultSwitch, faults } from './faults/faults.js'
@@ -46,6 +63,17 @@ export {
   type RetryBudgetStats,
   retryBudget,
 } from './retry-budget.js'
+export type { RuleChange, RulesVersion } from './rules/history.js'
+export type { ResourceCode, ResourceRules, RulesDocument } from './rules/resource-rules.js'
+export { type Rules, type RulesStats, rules } from './rules/rules.js'
+export type { ChangeOptions, RulesChange, RulesEvent } from './rules/rules-change.js'
+export {
+  type RuleFault,
+  RulesError,
+  type RulesErrorReason,
+  StaleRulesError,
+} from './rules/rules-error.js'
+export type { RulesSource } from './rules/source.js'
 export type { CallOptions, Guarded, Running } from './run.js'
 export { type Shedder, type ShedderOptions, shedder } from './shedder.js'
 export { type Singleflight, type SingleflightOptions, singleflight } from './singleflight.js'

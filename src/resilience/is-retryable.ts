@@ -12,7 +12,7 @@ export function isRetryable(error: unknown): boolean {
   )
 }
 
-/** What Node and undici say when no connection came to be. */
+/** What Node, undici and `httpClient` say when no connection came to be. */
 const unsentCodes: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'EAI_AGAIN',
@@ -20,6 +20,7 @@ const unsentCodes: ReadonlySet<unknown> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_SLUICE_CONNECT',
 ])
 
 /** Whether it is proven that nothing was sent: a guard refused the call, or there was no connection to send it over. */

@@ -5,6 +5,9 @@ import type { Gate } from './guard.js'
 const hitsPerLook = 256
 /** How many keys are looked at for one that may leave, so that a new key costs no more than this. */
 const mostLooks = 8
+/** How many gates a change goes through at once, and how many more with each call: a millisecond, and a few µs. */
+const changesAtOnce = 1000
+const changesPerCall = 4
 /** Slices of a string that are shorter are copies in V8; a longer one keeps the whole string that it was cut from. */
 const shortestSlice = 13
 
@@ -24,6 +27,17 @@ export class Place<G extends Gate> {
 
 export function gateOf<G extends Gate>(entry: Entry<G>): G {
   return entry instanceof Place ? entry.gate : entry
+}
+
+export interface KeyBounds {
+  readonly maxKeys: number
+  readonly idleMs: number
+}
+
+/** A change that is not through with all gates yet. */
+interface Change<G extends Gate> {
+  each(gate: G, key: string): void
+  readonly left: Iterator<[string, Entry<G>]>
 }
 
 /**
@@ -50,13 +64,27 @@ export class KeyedGates<G extends Gate> {
   private readonly holders: (Place<G> | undefined)[] = []
   private readonly tickets: number[] = []
   private readonly free: number[] = []
+  private change: Change<G> | undefined = undefined
 
   constructor(
-    readonly maxKeys: number,
-    private readonly idleMs: number,
+    /** May be changed; those who are too many then leave when new ones come. */
+    public bounds: KeyBounds,
     private readonly clock: Clock,
   ) {
     this.turnedMs = clock.now()
+  }
+
+  get maxKeys(): number {
+    return this.bounds.maxKeys
+  }
+
+  /**
+   * Puts every gate through `each`: a thousand at once and the others with the next calls, so that a million keys hold nobody
+   * up; one that is used before all others. Some go through it more than once. A change that has not ended gives way.
+   */
+  changeAll(each: (gate: G, key: string) => void): void {
+    this.change = { each, left: entriesOf(this.young, this.old) }
+    this.goOn(changesAtOnce)
   }
 
   get size(): number {
@@ -64,8 +92,10 @@ export class KeyedGates<G extends Gate> {
   }
 
   find(key: string): Entry<G> | undefined {
+    if (this.change !== undefined) this.goOn(changesPerCall)
     const entry = this.young.get(key)
     if (entry === undefined) return this.findOld(key)
+    this.change?.each(gateOf(entry), key)
     if (--this.untilLook <= 0) this.look()
     return entry
   }
@@ -135,22 +165,41 @@ export class KeyedGates<G extends Gate> {
     const entry = this.old.get(key)
     if (entry === undefined) return this.young.get(key) // a look may have brought it there, as one that calls are in
     this.old.delete(key)
-    this.young.set(key, entry)
+    this.rejuvenate(key, entry)
     return entry
   }
 
   private look(): void {
     this.untilLook = hitsPerLook
     const nowMs = this.clock.now()
-    if (nowMs - this.turnedMs < this.idleMs) return
+    if (nowMs - this.turnedMs < this.bounds.idleMs) return
     const left = this.old
     this.turn(nowMs)
     for (const place of this.holders) {
       if (place === undefined || left.get(place.key) !== place) continue
       left.delete(place.key)
-      this.young.set(place.key, place)
+      this.rejuvenate(place.key, place)
     }
     this.expired += left.size
+  }
+
+  /** Brings one that is used, or held, among the young ones. A change has passed these, perhaps. */
+  private rejuvenate(key: string, entry: Entry<G>): void {
+    this.young.set(key, entry)
+    this.change?.each(gateOf(entry), key)
+  }
+
+  private goOn(most: number): void {
+    const { change } = this
+    for (let i = 0; i < most && change !== undefined; i++) {
+      const next = change.left.next()
+      if (next.done === true) {
+        this.change = undefined
+        return
+      }
+      const [key, entry] = next.value
+      change.each(gateOf(entry), key)
+    }
   }
 
   private turn(nowMs: number): void {
@@ -160,22 +209,27 @@ export class KeyedGates<G extends Gate> {
     this.hand = undefined
   }
 
+  /** Makes room for one more as far as a few looks go: true if one has left, so that there are no more for it. */
   private evict(): boolean {
-    for (let looks = 0; looks < mostLooks; looks++) {
+    const { evicted } = this
+    for (let looks = 0; looks < mostLooks && this.size >= this.maxKeys; looks++) {
       if (this.old.size === 0) this.turn(this.clock.now())
       this.hand ??= this.old.entries()
       const next = this.hand.next()
-      if (next.done === true) return false
+      if (next.done === true) break
       const [key, entry] = next.value
       this.old.delete(key)
-      if (!(entry instanceof Place) || entry.inside === 0) {
-        this.evicted++
-        return true
-      }
-      this.young.set(key, entry)
+      if (!(entry instanceof Place) || entry.inside === 0) this.evicted++
+      else this.rejuvenate(key, entry)
     }
-    return false
+    return this.evicted > evicted
   }
+}
+
+function* entriesOf<G extends Gate>(
+  ...maps: readonly Map<string, Entry<G>>[]
+): Generator<[string, Entry<G>]> {
+  for (const entries of maps) yield* entries
 }
 
 /** A key that was cut out of a request would keep all of the request for as long as it is here. */

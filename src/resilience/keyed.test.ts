@@ -1,24 +1,26 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { itRefuses } from '../../test/resilience/refuses.js'
+import { start } from '../../test/resilience/start.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { Canceled } from '../runtime/errors.js'
 import { go } from '../runtime/go.js'
-import type { Operation } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { sleep } from '../runtime/sleep.js'
 import { bubble, waitIdle } from '../testing/bubble.js'
+import { breaker } from './breaker.js'
 import { bulkhead } from './bulkhead.js'
 import { DONE, type Gate, MUST_WAIT, REFUSED } from './guard.js'
 import { type Keyed, type KeyedOptions, keyed } from './keyed.js'
 import { leakyBucket } from './leaky-bucket.js'
 import { policy } from './policy.js'
 import { Refused } from './refused.js'
-import type { Running } from './run.js'
-import { tokenBucket } from './token-bucket.js'
+import { type TokenBucket, type TokenBucketOptions, tokenBucket } from './token-bucket.js'
 
 const ctx = background()
+const create = () => tokenBucket({ rate: 1, burst: 1 })
 
 /** One call a key, for ever: a key that comes again is let in only if it was forgotten. */
 function once(options: KeyedOptions & { clock: HandClock }) {
@@ -31,18 +33,6 @@ function enter(gate: Keyed<Gate>, ...keys: string[]): number[] {
 
 function keysOf(gate: Keyed<Gate>): string[] {
   return [...gate].map(([key]) => key).sort()
-}
-
-/** A goroutine that waits; its value is when it had its turn, or what it failed with. */
-function start(wait: Operation<unknown> | Running<unknown>) {
-  return go(function* () {
-    try {
-      yield* wait
-    } catch (error) {
-      return error
-    }
-    return scheduler().clock.now()
-  })
 }
 
 function heapBytes(): number {
@@ -300,16 +290,228 @@ describe('keyed', () => {
       const told: unknown[] = []
       perTenant.figures.watch((event) => told.push(event))
       enter(perTenant, 'a', 'a')
-      perTenant.peek('a')?.resize(5)
-      expect(told).toEqual([
-        { kind: 'keyed', name: 'tenants', what: 'refused' },
-        {
-          kind: 'keyed',
-          name: 'tenants',
-          what: 'resized',
-          detail: { key: 'a', detail: { before: 1, limit: 5 } },
-        },
+      perTenant.peek('a')?.configure({ limit: 5 }) // that is nothing to those who watch all keys
+      expect(told).toEqual([{ kind: 'keyed', name: 'tenants', what: 'refused' }])
+      const breakers = keyed(() => breaker(), { name: 'hosts' })
+      breakers.figures.watch((event) => told.push(event))
+      enter(breakers, 'b')
+      breakers.peek('b')?.forceOpen()
+      const detail = { from: 'closed', why: 'it was opened by hand' }
+      expect(told.slice(1)).toEqual([
+        { kind: 'keyed', name: 'hosts', what: 'opened', detail: { key: 'b', detail } },
       ])
+    })
+  })
+
+  describe('configure', () => {
+    it('changes how long idle keys stay, and tells of it', () => {
+      const clock = new HandClock()
+      const perClient = once({ clock, name: 'clients' })
+      const told: unknown[] = []
+      perClient.figures.watch(({ what, detail }) => told.push([what, detail]))
+      enter(perClient, 'a')
+      perClient.configure({ idleMs: 1000, name: 'other', clock: new HandClock(1e9) })
+      for (const key of ['b', 'c']) {
+        clock.ms += 1000
+        enter(perClient, key)
+      }
+      expect(keysOf(perClient)).toEqual(['b', 'c'])
+      expect(perClient.stats()).toMatchObject({ name: 'clients', admitted: 3, expired: 1, maxKeys: 100_000 })
+      expect(told).toEqual([['changed', { maxKeys: 100_000, idleMs: 1000 }]])
+    })
+
+    it('has keys leave that are too many now, some with each new one, but none that is in use', () => {
+      const clock = new HandClock()
+      const perTenant = keyed(() => bulkhead({ limit: 1 }), { clock, name: 'tenants' })
+      const tickets = Array.from({ length: 100 }, (_, i) => enter(perTenant, `${i}`)[0] as number)
+      for (const ticket of tickets.slice(3)) perTenant.leave(ticket, DONE, undefined, 1)
+      perTenant.configure({ maxKeys: 5 })
+      expect(enter(perTenant, '1', '99'), 'a key that is there comes in').toEqual([
+        REFUSED,
+        expect.any(Number),
+      ])
+      const sizes: number[] = []
+      for (let i = 0; perTenant.size > 5; i++) {
+        const [ticket] = enter(perTenant, `new ${i}`)
+        perTenant.leave(ticket as number, DONE, undefined, 1)
+        sizes.push(perTenant.size)
+        expect(i).toBeLessThan(50)
+      }
+      expect(sizes.every((size, i) => size <= (sizes[i - 1] ?? 100))).toBe(true)
+      expect(keysOf(perTenant)).toEqual(expect.arrayContaining(['0', '1', '2', '99']))
+    })
+  })
+
+  describe('configureGates', () => {
+    const slow = { rate: 1, burst: 1 }
+    const fast = { rate: 10, burst: 20 }
+
+    /** Has all buckets be as `options` say. */
+    function change(limits: Keyed<TokenBucket>, options: TokenBucketOptions, clock: HandClock): void {
+      limits.configureGates(
+        () => tokenBucket({ ...options, clock }),
+        (bucket) => bucket.configure(options),
+      )
+    }
+
+    it('changes the gates that there are, with what they hold, and those of new keys', () => {
+      const clock = new HandClock()
+      const perClient = keyed(() => tokenBucket({ ...slow, clock }), { clock, name: 'clients' })
+      const told: unknown[] = []
+      perClient.figures.watch(({ what, detail }) => told.push([what, detail]))
+      enter(perClient, 'a', 'b')
+      change(perClient, fast, clock)
+      expect(perClient.peek('b')).toMatchObject({ rate: 10, burst: 20, available: 0 })
+      expect(enter(perClient, 'a', 'c')).toEqual([REFUSED, 0])
+      clock.ms = 100
+      expect(enter(perClient, 'a')).toEqual([0])
+      expect(perClient.peek('c')).toMatchObject({ burst: 20, available: 20 })
+      expect(told).toEqual([
+        ['gates changed', undefined],
+        ['refused', undefined],
+      ])
+    })
+
+    it('leaves queues and calls under way, and tells nobody of each key', () =>
+      bubble(function* () {
+        const perTenant = keyed(() => bulkhead({ limit: 1, queue: 5 }))
+        const p = policy(perTenant)
+        const all = [1, 2, 3].map(() => start(p.run(ctx, () => sleep(100), { key: 'a' })))
+        yield* waitIdle()
+        const told: string[] = []
+        perTenant.figures.watch(({ what }) => told.push(what))
+        const options = { limit: 2, queue: 5 }
+        perTenant.configureGates(
+          () => bulkhead(options),
+          (gate) => gate.configure(options),
+        )
+        const turns = []
+        for (const g of all) turns.push(yield* g)
+        expect(turns).toEqual([100, 100, 200])
+        expect(told).toEqual(['gates changed'])
+      }))
+
+    it('changes a gate when it is used at the latest, of however many keys, wherever they are', () => {
+      const keys = fc.nat(1500)
+      const step = fc.record({
+        what: fc.constantFrom(
+          'enter',
+          'enter',
+          'enter',
+          'hold',
+          'let go',
+          'pass',
+          'change',
+          'forget',
+          'flood',
+        ),
+        key: keys,
+        passMs: fc.constantFrom(0, 1, 500, 1000),
+      })
+      fc.assert(
+        fc.property(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), (steps) => {
+          const clock = new HandClock()
+          let limit = 1
+          const made = () => bulkhead({ limit })
+          const perTenant = keyed(made, { maxKeys: 1500, idleMs: 1000, clock })
+          for (let i = 0; i < 1400; i++)
+            perTenant.leave(enter(perTenant, `${i}`)[0] as number, DONE, undefined, 1)
+          const held: number[] = []
+          for (const { what, key, passMs } of steps) {
+            if (what === 'pass') clock.ms += passMs
+            else if (what === 'forget') perTenant.forget(`${key}`)
+            else if (what === 'let go') perTenant.leave(held.pop() ?? -1, DONE, undefined, 1)
+            else if (what === 'change') {
+              limit++
+              perTenant.configureGates(made, (gate) => gate.configure({ limit }))
+            } else if (what === 'flood') {
+              for (let i = 0; i < 100; i++) {
+                const [ticket = -1] = enter(perTenant, `${key + i}`)
+                const found = perTenant.peek(`${key + i}`)?.limit
+                if (found !== limit) expect(found).toBe(limit)
+                perTenant.leave(ticket, DONE, undefined, 1)
+              }
+            } else {
+              const [ticket = -1] = enter(perTenant, `${key}`)
+              const gate = perTenant.peek(`${key}`)
+              if (gate?.limit !== limit) expect(gate?.limit).toBe(limit)
+              if (what === 'hold') held.push(ticket)
+              else perTenant.leave(ticket, DONE, undefined, 1)
+            }
+          }
+          // Whatever is left is changed by some calls more.
+          for (let i = 0; i < 200; i++) enter(perTenant, 'one')
+          for (const [, gate] of perTenant) if (gate.limit !== limit) expect(gate.limit).toBe(limit)
+        }),
+        { numRuns: 100, seed: 11 },
+      )
+    })
+
+    it('holds nobody up for a million keys, and has changed them all after some calls', () => {
+      const clock = new HandClock()
+      const perClient = keyed(() => tokenBucket({ ...slow, clock }), { clock })
+      for (let i = 0; i < 50_000; i++) enter(perClient, `${i}`)
+      const changed = new Set<TokenBucket>()
+      let changes = 0
+      let most = 0
+      let before = 0
+      const look = () => {
+        most = Math.max(most, changed.size - before)
+        before = changed.size
+      }
+      perClient.configureGates(
+        () => tokenBucket({ ...fast, clock }),
+        (bucket) => {
+          bucket.configure(fast)
+          changed.add(bucket)
+          changes++
+        },
+      )
+      look()
+      expect(enter(perClient, '49999', '30000')).toEqual([REFUSED, REFUSED])
+      expect([perClient.peek('49999')?.rate, perClient.peek('30000')?.rate]).toEqual([10, 10])
+      let calls = 0
+      for (; changed.size < 50_000; calls++) {
+        enter(perClient, '5')
+        look()
+        if (calls > 20_000) expect.fail(`${changed.size} after ${calls} calls`)
+      }
+      expect(most).toBeLessThanOrEqual(1100)
+      enter(perClient, '5')
+      const soFar = changes
+      for (let i = 0; i < 3; i++) enter(perClient, '5')
+      expect(changes, 'it is over').toBe(soFar)
+    })
+
+    it('changes gates in use that it would pass over, where keys have to leave faster than it goes', () => {
+      const clock = new HandClock()
+      const perTenant = keyed(() => bulkhead({ limit: 1 }), { clock })
+      for (let i = 0; i < 5000; i++) {
+        const [ticket] = enter(perTenant, `${i}`)
+        if (i < 3000 || i >= 3008) perTenant.leave(ticket as number, DONE, undefined, 1)
+      }
+      perTenant.configureGates(
+        () => bulkhead({ limit: 2 }),
+        (gate) => gate.configure({ limit: 2 }),
+      )
+      perTenant.configure({ maxKeys: 10 })
+      for (let i = 0; i < 1000; i++) {
+        const [ticket = -1] = enter(perTenant, `new ${i}`)
+        perTenant.leave(ticket, DONE, undefined, 1)
+      }
+      expect(perTenant.size).toBe(10)
+      for (let i = 3000; i < 3008; i++)
+        expect(perTenant.peek(`${i}`)).toMatchObject({ inFlight: 1, limit: 2 })
+    })
+
+    it('gives way to a change that comes after it', () => {
+      const clock = new HandClock()
+      const perClient = keyed(() => tokenBucket({ ...slow, clock }), { clock })
+      for (let i = 0; i < 5000; i++) enter(perClient, `${i}`)
+      change(perClient, fast, clock)
+      change(perClient, slow, clock)
+      for (let i = 0; i < 2000; i++) enter(perClient, '0')
+      for (const [key] of perClient) expect(perClient.peek(key)?.rate).toBe(1)
     })
   })
 
@@ -406,21 +608,19 @@ describe('keyed', () => {
     })
   })
 
-  it.each([
-    [undefined, {}, 'keyed() needs a function that makes the gate of a key, not undefined'],
-    [
-      () => tokenBucket({ rate: 1, burst: 1 }),
-      { maxKeys: 0 },
-      'maxKeys of keyed() is a whole number from 1 to 8388608, not 0',
-    ],
-    [() => tokenBucket({ rate: 1, burst: 1 }), { maxKeys: 1e9 }, 'from 1 to 8388608, not 1000000000'],
-    [
-      () => tokenBucket({ rate: 1, burst: 1 }),
-      { idleMs: 0 },
-      'idleMs of keyed() is a number of milliseconds above 0, not 0',
-    ],
-  ])('refuses %o with %o', (create, options, message) => {
-    expect(() => keyed(create as () => Gate, options)).toThrow(message)
+  itRefuses((options: KeyedOptions) => keyed(create, { clock: new HandClock(), ...options }), {}, [
+    [{ maxKeys: 0 }, 'maxKeys of keyed() is a whole number from 1 to 8388608, not 0'],
+    [{ maxKeys: 1e9 }, 'from 1 to 8388608, not 1000000000'],
+    [{ idleMs: 0 }, 'idleMs of keyed() is a number of milliseconds above 0, not 0'],
+  ])
+
+  it('refuses what makes no gate', () => {
+    const needs = 'keyed() needs a function that makes the gate of a key, not undefined'
+    expect(() => keyed(undefined as unknown as typeof create)).toThrow(needs)
+    const perClient = keyed(create)
+    enter(perClient, 'a')
+    expect(() => perClient.configureGates(undefined as unknown as typeof create, () => {})).toThrow(needs)
+    expect(enter(perClient, 'b'), 'as before').toEqual([0])
   })
 
   it('refuses what is no gate', () => {

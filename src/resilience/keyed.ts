@@ -5,7 +5,7 @@ import { scheduler } from '../runtime/scheduler.js'
 import { Figures, type GuardStats } from './figures.js'
 import { type Call, type Gate, MUST_WAIT, REFUSED } from './guard.js'
 import { KeyedTurn } from './keyed-turn.js'
-import { type Entry, gateOf, KeyedGates, Place } from './keyed-gates.js'
+import { type Entry, gateOf, type KeyBounds, KeyedGates, Place } from './keyed-gates.js'
 import { Refused } from './refused.js'
 
 export interface KeyedOptions {
@@ -46,11 +46,18 @@ const mostKeys = 2 ** 23
  * @throws ArgumentError if `create` is no function, `maxKeys` is not a whole number from 1, or `idleMs` is not above 0.
  */
 export function keyed<G extends Gate>(create: (key: string) => G, options: KeyedOptions = {}): Keyed<G> {
-  const { maxKeys = defaults.maxKeys, idleMs = defaults.idleMs, name = kind } = options
-  const { clock = scheduler().coarseClock } = options
-  if (typeof create !== 'function') {
-    throw new ArgumentError(`keyed() needs a function that makes the gate of a key, not ${String(create)}`)
-  }
+  const { name = kind, clock = scheduler().coarseClock } = options
+  checkCreate(create)
+  return new Keyed(new Figures(kind, name), create, new KeyedGates(boundsOf(options), clock))
+}
+
+function checkCreate(create: unknown): void {
+  if (typeof create === 'function') return
+  throw new ArgumentError(`keyed() needs a function that makes the gate of a key, not ${String(create)}`)
+}
+
+function boundsOf(options: KeyedOptions): KeyBounds {
+  const { maxKeys = defaults.maxKeys, idleMs = defaults.idleMs } = options
   if (!Number.isInteger(maxKeys) || maxKeys < 1 || maxKeys > mostKeys) {
     throw new ArgumentError(
       `the option maxKeys of keyed() is a whole number from 1 to ${mostKeys}, not ${String(maxKeys)}`,
@@ -61,7 +68,7 @@ export function keyed<G extends Gate>(create: (key: string) => G, options: Keyed
       `the option idleMs of keyed() is a number of milliseconds above 0, not ${String(idleMs)}; Infinity keeps idle keys`,
     )
   }
-  return new Keyed(new Figures(kind, name), create, new KeyedGates(maxKeys, idleMs, clock))
+  return { maxKeys, idleMs }
 }
 
 /** Passes each call to the gate of its key. Figures are those of all keys together. */
@@ -72,7 +79,7 @@ export class Keyed<G extends Gate> implements Gate {
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private readonly create: (key: string) => G,
+    private create: (key: string) => G,
     private readonly gates: KeyedGates<G>,
   ) {}
 
@@ -123,9 +130,40 @@ export class Keyed<G extends Gate> implements Gate {
     this.gates.forget(key)
   }
 
-  /** All keys with their gates: to change limits while they are used. */
+  /** All keys with their gates, to look at them. */
   *[Symbol.iterator](): Generator<[key: string, gate: G], void> {
     for (const [key, entry] of this.gates) yield [key, gateOf(entry)]
+  }
+
+  /**
+   * Changes how many keys there may be, and how long they stay. If there are too many now, some leave with each new key that
+   * comes, and idle ones in time; the gates stay as they are.
+   * @throws ArgumentError as `keyed` does; nothing is changed then.
+   */
+  configure(options: KeyedOptions): void {
+    const before = this.gates.bounds
+    const bounds = boundsOf(options)
+    this.gates.bounds = bounds
+    this.figures.changed(before, bounds)
+  }
+
+  /**
+   * Changes the gates of all keys: those of new keys are made by `create`, and those that there are have it from `each`, which
+   * should be as good the second time as the first. No later than when their key is used the next time: of many keys a
+   * thousand are changed at once, and the others with the next calls, so that nobody has to wait for a million of them.
+   *
+   * ```ts
+   * const options = { rate: 20, burst: 40 }
+   * perClient.configureGates(() => tokenBucket(options), (bucket) => bucket.configure(options))
+   * ```
+   * Make a gate with new options first, so that you hear what is wrong with them: what `each` throws the next calls throw.
+   * @throws ArgumentError if `create` is no function.
+   */
+  configureGates(create: (key: string) => G, each: (gate: G, key: string) => void): void {
+    checkCreate(create)
+    this.create = create
+    this.gates.changeAll(each)
+    this.figures.tell('gates changed')
   }
 
   stats(): GuardStats {
@@ -177,7 +215,8 @@ export class Keyed<G extends Gate> implements Gate {
     if (gate.ignoresLeave === true) return gate
     gate.figures.watch(({ what, detail }) => {
       // Those are told of all keys together.
-      if (what !== 'refused' && what !== 'waited') this.figures.tell(what, { key, detail })
+      if (what !== 'refused' && what !== 'waited' && what !== 'changed')
+        this.figures.tell(what, { key, detail })
     })
     return new Place(gate, key)
   }

@@ -1,15 +1,15 @@
 import type { Context } from '../context/context.js'
 import type { Clock } from '../runtime/clock.js'
-import { ArgumentError } from '../runtime/errors.js'
-import { Operation } from '../runtime/operation.js'
+import type { Operation } from '../runtime/operation.js'
 import { type Scheduler, scheduler } from '../runtime/scheduler.js'
 import type { Deadline } from '../runtime/timers.js'
-import { WaitList } from '../runtime/wait-list.js'
 import { Figures, type GuardStats } from './figures.js'
 import { type Call, MUST_WAIT, REFUSED } from './guard.js'
+import { LeakyQueue, LeakyTurn } from './leaky-queue.js'
 import {
   type Asking,
   checkCost,
+  checkQueue,
   checkRate,
   checkWait,
   isInTime,
@@ -49,21 +49,22 @@ const mostLateMs = 5
  * Source: Sentinel's throttling, uber-go/ratelimit without slack.
  * @throws ArgumentError if `rate` or `maxWaitMs` is below 0, or `queue` is not a whole number from 0.
  */
-export function leakyBucket({
-  rate,
-  queue,
-  maxWaitMs = Infinity,
-  name = kind,
-  clock = scheduler().clock,
-}: LeakyBucketOptions): LeakyBucket {
+export function leakyBucket(options: LeakyBucketOptions): LeakyBucket {
+  const { name = kind, clock = scheduler().clock } = options
+  return new LeakyBucket(new Figures(kind, name), settingsOf(options), clock)
+}
+
+interface Settings {
+  readonly rate: number
+  readonly queue: number
+  readonly maxWaitMs: number
+}
+
+function settingsOf({ rate, queue, maxWaitMs = Infinity }: LeakyBucketOptions): Settings {
   checkRate(kind, rate)
+  checkQueue(`a ${kind}`, queue)
   checkWait(kind, 'maxWaitMs', maxWaitMs)
-  if (!Number.isInteger(queue) || queue < 0) {
-    throw new ArgumentError(
-      `the queue of a leaky bucket is a whole number of calls from 0, not ${String(queue)}; with 0 nothing waits`,
-    )
-  }
-  return new LeakyBucket(new Figures(kind, name), rate, queue, maxWaitMs, clock)
+  return { rate, queue, maxWaitMs }
 }
 
 /**
@@ -77,15 +78,12 @@ export class LeakyBucket implements Limit, Deadline {
   private on: Scheduler | undefined = undefined
   /** When the last call left: on time, though the timer may have been late. */
   private lastMs = -Number.MAX_VALUE // long ago, and still a number when an infinite spacing is added
-  private readonly waiting = new WaitList<Turn>()
-  private waitingCost = 0
+  private readonly waiting = new LeakyQueue()
 
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private ratePerSecond: number,
-    private readonly queue: number,
-    private readonly maxWaitMs: number,
+    private settings: Settings,
     private readonly clock: Clock,
   ) {}
 
@@ -94,7 +92,7 @@ export class LeakyBucket implements Limit, Deadline {
   }
 
   get rate(): number {
-    return this.ratePerSecond
+    return this.settings.rate
   }
 
   /**
@@ -117,9 +115,9 @@ export class LeakyBucket implements Limit, Deadline {
   wait(call: Call): Operation<number>
   wait(what: Call | number = 1, ctx?: Context): Operation<number> {
     // Whoever runs the call bounds the wait by its context.
-    if (typeof what === 'object') return new Turn(this, what.cost, what.ctx)
+    if (typeof what === 'object') return new LeakyTurn(this, what.cost, what.ctx)
     checkCost(kind, what)
-    const turn = new Turn(this, what, ctx)
+    const turn = new LeakyTurn(this, what, ctx)
     return ctx === undefined ? turn : turn.within(ctx)
   }
 
@@ -133,7 +131,8 @@ export class LeakyBucket implements Limit, Deadline {
   leave(): void {}
 
   refusal({ cost, ctx }: Asking): Refused {
-    const { figures, queue, ratePerSecond: rate, maxWaitMs } = this
+    const { figures } = this
+    const { rate, queue, maxWaitMs } = this.settings
     const delayMs = this.delayOf(cost)
     const limit = `${rate} a second is the limit`
     if (queue > 0 && figures.waiting >= queue)
@@ -145,29 +144,34 @@ export class LeakyBucket implements Limit, Deadline {
 
   /** Places in the queue that are free, or 1 if the next call need not wait; and when the next call could leave. */
   quota(): Quota {
-    const { queue, figures } = this
+    const { figures, settings } = this
+    const { queue } = settings
     const resetMs = this.delayOf(1)
-    return { limit: queue + 1, remaining: queue - figures.waiting + (resetMs === 0 ? 1 : 0), resetMs }
+    return {
+      limit: queue + 1,
+      remaining: Math.max(0, queue - figures.waiting) + (resetMs === 0 ? 1 : 0),
+      resetMs,
+    }
   }
 
   /**
-   * Changes the rate from now on, for those who wait as well. Those who would now wait for more than `maxWaitMs` in all are
-   * refused; at rate 0 without `maxWaitMs` they stay until there is a rate again.
-   * @throws ArgumentError if it is not a number from 0.
+   * Changes the settings from now on, for those who wait as well: in their order, and none of them refused for a shorter
+   * queue. Those who would now wait for more than `maxWaitMs` in all are refused; at rate 0 without `maxWaitMs` they stay
+   * until there is a rate again.
+   * @throws ArgumentError as `leakyBucket` does; nothing is changed then.
    */
-  setRate(rate: number): void {
-    checkRate(kind, rate)
-    if (rate === this.ratePerSecond) return
-    this.ratePerSecond = rate
-    this.figures.tell('changed', { rate })
+  configure(options: LeakyBucketOptions): void {
+    const before = this.settings
+    this.settings = settingsOf(options)
     this.refuseLate()
     this.serve(0)
+    this.figures.changed(before, this.settings)
   }
 
   stats(): GuardStats {
-    const { figures, ratePerSecond: rate, queue } = this
+    const { rate, queue } = this.settings
     const isRefusing = this.delayOf(1) > 0 && !this.isWorthWaiting({ cost: 1, ctx: undefined })
-    return figures.stats(isRefusing ? 'refusing' : 'ok', { rate, queue })
+    return this.figures.stats(isRefusing ? 'refusing' : 'ok', { rate, queue })
   }
 
   /** @internal As `enter`. */
@@ -179,11 +183,10 @@ export class LeakyBucket implements Limit, Deadline {
   }
 
   /** @internal */
-  push(turn: Turn): void {
+  push(turn: LeakyTurn): void {
     const { figures } = this
     turn.sinceMs = this.clock.now()
     this.waiting.push(turn)
-    this.waitingCost += turn.cost
     if (this.waiting.first === turn) {
       this.on = scheduler()
       this.arm()
@@ -194,7 +197,7 @@ export class LeakyBucket implements Limit, Deadline {
   }
 
   /** @internal One gives up. */
-  remove(turn: Turn): void {
+  remove(turn: LeakyTurn): void {
     const wasFirst = this.waiting.first === turn
     if (this.unlink(turn) && wasFirst) this.serve(0)
   }
@@ -228,21 +231,20 @@ export class LeakyBucket implements Limit, Deadline {
     this.arm()
   }
 
-  /** Those who came in at a higher rate, and would now wait for too long. */
+  /** Those who came in under other settings, and would now wait for too long. */
   private refuseLate(): void {
+    const { rate, maxWaitMs } = this.settings
     let dueMs = this.lastMs
     for (const turn of [...this.waiting]) {
       const turnMs = dueMs + this.spacingOf(turn.cost)
-      if (turnMs - turn.sinceMs <= this.maxWaitMs) {
+      if (turnMs - turn.sinceMs <= maxWaitMs) {
         dueMs = turnMs
         continue
       }
       this.unlink(turn)
       if (!turn.isWon) continue
       this.figures.refuse()
-      turn.fail(
-        this.refused(`${this.ratePerSecond} a second is the limit by now`, this.delayOf(turn.cost), 0),
-      )
+      turn.fail(this.refused(`${rate} a second is the limit by now`, this.delayOf(turn.cost), 0))
     }
   }
 
@@ -258,31 +260,30 @@ export class LeakyBucket implements Limit, Deadline {
     on.timers.add(this)
   }
 
-  private unlink(turn: Turn): boolean {
+  private unlink(turn: LeakyTurn): boolean {
     if (!this.waiting.remove(turn)) return false
     this.figures.waiting--
-    // A sum of fractions need not come out at zero.
-    this.waitingCost = this.waiting.isEmpty ? 0 : this.waitingCost - turn.cost
     return true
   }
 
   private isWorthWaiting({ cost, ctx }: Asking): boolean {
-    if (this.figures.waiting >= this.queue) return false
+    const { queue, maxWaitMs } = this.settings
+    if (this.figures.waiting >= queue) return false
     const delayMs = this.delayOf(cost)
-    return delayMs < Infinity && delayMs <= this.maxWaitMs && isInTime(ctx, delayMs)
+    return delayMs < Infinity && delayMs <= maxWaitMs && isInTime(ctx, delayMs)
   }
 
   /** How long one who comes now would wait. */
   private delayOf(cost: number): number {
-    const delayMs = this.lastMs + this.spacingOf(this.waitingCost + cost) - this.clock.now()
+    const delayMs = this.lastMs + this.spacingOf(this.waiting.cost + cost) - this.clock.now()
     return delayMs < shortestWaitMs ? 0 : delayMs
   }
 
   private spacingOf(cost: number): number {
-    return cost === 0 ? 0 : (cost * 1000) / this.ratePerSecond
+    return cost === 0 ? 0 : (cost * 1000) / this.settings.rate
   }
 
-  private msUntil(turn: Turn | undefined): number {
+  private msUntil(turn: LeakyTurn | undefined): number {
     return this.lastMs + this.spacingOf(turn?.cost ?? 0) - this.clock.now()
   }
 
@@ -290,38 +291,6 @@ export class LeakyBucket implements Limit, Deadline {
   private refused(why: string, delayMs: number, roomMs: number): Refused {
     const { kind, name } = this.figures
     if (delayMs === Infinity) return new Refused(kind, name, why, undefined)
-    return new Refused(kind, name, why, Math.max(roomMs, delayMs - this.maxWaitMs), this.quota())
-  }
-}
-
-/** A call in the queue. */
-class Turn extends Operation<number> implements Asking {
-  sinceMs = 0
-
-  constructor(
-    private readonly bucket: LeakyBucket,
-    readonly cost: number,
-    readonly ctx: Context | undefined,
-  ) {
-    super()
-  }
-
-  override get waitReason(): string {
-    return kind
-  }
-
-  /** Others may have come since `enter` said that there is room in the queue. */
-  override attempt(): boolean {
-    const ticket = this.bucket.admit(this)
-    if (ticket === REFUSED) return this.fail(this.bucket.refusal(this))
-    return ticket !== MUST_WAIT && this.complete(0)
-  }
-
-  override park(): void {
-    this.bucket.push(this)
-  }
-
-  override unpark(): void {
-    this.bucket.remove(this)
+    return new Refused(kind, name, why, Math.max(roomMs, delayMs - this.settings.maxWaitMs), this.quota())
   }
 }

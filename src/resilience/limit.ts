@@ -46,6 +46,17 @@ export function checkRate(limit: string, rate: number): void {
   }
 }
 
+/**
+ * @param guard with its article: `a leaky bucket`.
+ * @throws ArgumentError if it is not a whole number from 0.
+ */
+export function checkQueue(guard: string, queue: number): void {
+  if (Number.isInteger(queue) && queue >= 0) return
+  throw new ArgumentError(
+    `the queue of ${guard} is a whole number of calls from 0, not ${String(queue)}; with 0 nothing waits`,
+  )
+}
+
 /** @throws ArgumentError if it is not a number of milliseconds from 0. */
 export function checkWait(limit: string, option: string, waitMs: number): void {
   if (typeof waitMs !== 'number' || !(waitMs >= 0)) {

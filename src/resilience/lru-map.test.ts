@@ -2,15 +2,22 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LruMap } from './lru-map.js'
 
-const step = fc.tuple(fc.constantFrom('get', 'set', 'delete'), fc.nat(8))
+const step = fc.tuple(fc.constantFrom('get', 'set', 'delete', 'resize'), fc.nat(8))
 
 describe('LruMap', () => {
   it('does what a list in the order of use does', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 100 }), (maxKeys, steps) => {
-        const map = new LruMap<number, string>(maxKeys)
+      fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 100 }), (atFirst, steps) => {
+        const map = new LruMap<number, string>(atFirst)
+        let maxKeys = atFirst
         let list: number[] = []
         for (const [what, key] of steps) {
+          if (what === 'resize') {
+            maxKeys = key + 1
+            expect(map.resize(maxKeys)).toBe(Math.max(0, list.length - maxKeys))
+            list = list.slice(-maxKeys)
+            continue
+          }
           const has = list.includes(key)
           if (what !== 'get' || has) list = list.filter((each) => each !== key)
           if (what === 'get') expect(map.get(key)).toBe(has ? `${key}` : undefined)

@@ -10,7 +10,7 @@ export class LruMap<K, V> {
   private readonly entries = new Map<K, Entry<K, V>>()
   private readonly order = new WaitList<Entry<K, V>>()
 
-  constructor(private readonly maxKeys: number) {}
+  constructor(private maxKeys: number) {}
 
   get size(): number {
     return this.entries.size
@@ -35,9 +35,13 @@ export class LruMap<K, V> {
     const added = new Entry(key, value)
     this.entries.set(key, added)
     this.order.push(added)
-    if (this.entries.size <= this.maxKeys) return false
-    const oldest = this.order.shift()
-    return oldest !== undefined && this.entries.delete(oldest.key)
+    return this.drop() > 0
+  }
+
+  /** Holds so many keys from now on. How many have to go for it. */
+  resize(maxKeys: number): number {
+    this.maxKeys = maxKeys
+    return this.drop()
   }
 
   delete(key: K): boolean {
@@ -48,6 +52,16 @@ export class LruMap<K, V> {
   clear(): void {
     for (const entry of this.entries.values()) this.order.remove(entry)
     this.entries.clear()
+  }
+
+  private drop(): number {
+    let dropped = 0
+    for (; this.entries.size > this.maxKeys; dropped++) {
+      const oldest = this.order.shift()
+      if (oldest === undefined) break
+      this.entries.delete(oldest.key)
+    }
+    return dropped
   }
 
   private use(entry: Entry<K, V>): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { contextKey } from '../context/context.js'
@@ -127,14 +128,42 @@ describe('mirror', () => {
       yield* sleep(101)
     }))
 
+  it('takes other settings, and lets those go on that are under way', () =>
+    bubble(function* () {
+      const called: string[] = []
+      const to = (name: string) => () => {
+        called.push(name)
+        return sleep(100)
+      }
+      const guard = mirror({ share: 1, call: to('v2'), name: 'orders' })
+      const told: unknown[] = []
+      guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+      for (let i = 0; i < 3; i++) yield* policy(guard).run(ctx, () => i)
+      yield* waitIdle()
+      const other = { share: 1, call: to('v3'), maxInFlight: 2, timeoutMs: 10, name: 'other' }
+      guard.configure(other)
+      yield* policy(guard).run(ctx, () => 4)
+      expect(guard.stats()).toMatchObject({ name: 'orders', inFlight: 3, mirrored: 3, dropped: 1, failed: 0 })
+      yield* sleep(101)
+      yield* policy(guard).run(ctx, () => 5)
+      yield* sleep(11)
+      expect(guard.stats()).toMatchObject({ inFlight: 0, mirrored: 4, failed: 1 })
+      guard.configure({ share: 0, call: to('v3') })
+      yield* policy(guard).run(ctx, () => 6)
+      yield* waitIdle()
+      expect(called).toEqual(['v2', 'v2', 'v2', 'v3'])
+      expect(told[0]).toEqual([
+        'changed',
+        expect.objectContaining({ share: 1, maxInFlight: 2, timeoutMs: 10 }),
+      ])
+    }))
+
   const call = () => undefined
-  it.each([
+  itRefuses(mirror, { share: 0.5, call }, [
     [{ share: 1.1, call }, 'the share of a mirror is a number from 0 to 1, not 1.1: 0.05 for 5 %'],
     [{ share: Number.NaN, call }, 'the share of a mirror is a number from 0 to 1, not NaN: 0.05 for 5 %'],
     [{ share: 1 }, 'the call of a mirror is a function that calls the second target, not undefined'],
     [{ share: 1, call, maxInFlight: 0 }, 'maxInFlight is a whole number of calls from 1, not 0'],
     [{ share: 1, call, timeoutMs: Infinity }, 'timeoutMs is a finite time above 0 ms, not Infinity'],
-  ])('refuses %o', (options, message) => {
-    expect(() => mirror(options as MirrorOptions)).toThrow(message)
-  })
+  ])
 })

@@ -38,11 +38,31 @@ export function mirror(options: MirrorOptions): Mirror {
   return new Mirror(new Figures('mirror', options.name ?? 'mirror'), options)
 }
 
+/** What can change: all options, with their defaults. */
+type Settings = Required<Omit<MirrorOptions, 'name'>>
+
+function settingsOf(options: MirrorOptions): Settings {
+  const { share, call, maxInFlight = 10, timeoutMs = 10_000, random = Math.random } = options
+  if (!(share >= 0 && share <= 1)) {
+    throw new ArgumentError(`the share of a mirror is a number from 0 to 1, not ${share}: 0.05 for 5 %`)
+  }
+  if (typeof call !== 'function') {
+    throw new ArgumentError(
+      `the call of a mirror is a function that calls the second target, not ${String(call)}`,
+    )
+  }
+  if (!Number.isInteger(maxInFlight) || maxInFlight < 1) {
+    throw new ArgumentError(`maxInFlight is a whole number of calls from 1, not ${maxInFlight}`)
+  }
+  if (!(timeoutMs > 0 && timeoutMs < Infinity)) {
+    throw new ArgumentError(`timeoutMs is a finite time above 0 ms, not ${timeoutMs}`)
+  }
+  return { share, call, maxInFlight, timeoutMs, random }
+}
+
 /** Mirrored traffic as a guard. */
 export class Mirror implements Wrapper {
-  private readonly maxInFlight: number
-  private readonly timeoutMs: number
-  private readonly random: () => number
+  private settings: Settings
   private mirrored = 0
   private failed = 0
   private dropped = 0
@@ -51,32 +71,27 @@ export class Mirror implements Wrapper {
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private readonly options: MirrorOptions,
+    options: MirrorOptions,
   ) {
-    const { share, call, maxInFlight = 10, timeoutMs = 10_000 } = options
-    if (!(share >= 0 && share <= 1)) {
-      throw new ArgumentError(`the share of a mirror is a number from 0 to 1, not ${share}: 0.05 for 5 %`)
-    }
-    if (typeof call !== 'function') {
-      throw new ArgumentError(
-        `the call of a mirror is a function that calls the second target, not ${String(call)}`,
-      )
-    }
-    if (!Number.isInteger(maxInFlight) || maxInFlight < 1) {
-      throw new ArgumentError(`maxInFlight is a whole number of calls from 1, not ${maxInFlight}`)
-    }
-    if (!(timeoutMs > 0 && timeoutMs < Infinity)) {
-      throw new ArgumentError(`timeoutMs is a finite time above 0 ms, not ${timeoutMs}`)
-    }
-    this.maxInFlight = maxInFlight
-    this.timeoutMs = timeoutMs
-    this.random = options.random ?? Math.random
+    this.settings = settingsOf(options)
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
     this.figures.admitted++
-    if (this.random() < this.options.share) this.send(attempt)
+    const { random, share } = this.settings
+    if (random() < share) this.send(attempt)
     return yield* attempt.run(attempt.ctx)
+  }
+
+  /**
+   * Changes the settings for the calls that come from now on. Mirrored calls that are under way go on, though there are more
+   * of them than there may be now.
+   * @throws ArgumentError as `mirror` does; nothing is changed then.
+   */
+  configure(options: MirrorOptions): void {
+    const before = this.settings
+    this.settings = settingsOf(options)
+    this.figures.changed(before, this.settings)
   }
 
   stats(): GuardStats {
@@ -85,14 +100,15 @@ export class Mirror implements Wrapper {
   }
 
   private send(call: Call): void {
-    if (this.inFlight >= this.maxInFlight) {
+    const { call: target, maxInFlight, timeoutMs } = this.settings
+    if (this.inFlight >= maxInFlight) {
       this.dropped++
       return
     }
     this.mirrored++
     this.inFlight++
-    const limit = withTimeout(withoutCancel(call.ctx), this.timeoutMs)
-    const make = (ctx: Context) => invokeWithin(this.options.call, ctx, call)
+    const limit = withTimeout(withoutCancel(call.ctx), timeoutMs)
+    const make = (ctx: Context) => invokeWithin(target, ctx, call)
     new Trial(limit, mirror as GoFunction, ({ outcome }) => {
       this.inFlight--
       if (outcome !== undefined && 'error' in outcome) this.failed++

@@ -19,7 +19,7 @@ import {
   REFUSED,
   type Wrapper,
 } from './guard.js'
-import { policy } from './policy.js'
+import { changeablePolicy, policy } from './policy.js'
 import { Refused } from './refused.js'
 
 const ctx = background()
@@ -253,4 +253,100 @@ describe('policy', () => {
     run(function* () {
       expect(yield* wait(policy().run(ctx, () => 1))).toBe(1)
     }))
+
+  it('may stand among the guards of another one, and its guards are passed there', () =>
+    run(function* () {
+      const log: string[] = []
+      const p = policy(gate(log, 'a'), policy(gate(log, 'b'), policy(twice)), gate(log, 'c'))
+      expect(yield* p.run(ctx, () => log.push('call'))).toBe(7)
+      expect(log.map((each) => each.replace(/ 0$/, ''))).toEqual([
+        ...['a lets in', 'b lets in'],
+        ...['c lets in', 'call', 'c left: done'],
+        ...['c lets in', 'call', 'c left: done'],
+        ...['b left: done', 'a left: done'],
+      ])
+      expect(p.guards).toHaveLength(4)
+      expect(p.stats().map(({ name }) => name)).toEqual(['a', 'b', 'twice', 'c'])
+    }))
+})
+
+describe('a policy whose guards change', () => {
+  const option = { key: 'k', priority: 'high', cost: 3 } as const
+
+  it('has calls pass the guards that it has when they come, also inside of another one', () =>
+    run(function* () {
+      const log: string[] = []
+      const inner = changeablePolicy()
+      const outer = policy(gate(log, 'a'), inner, gate(log, 'c'))
+      yield* outer.run(ctx, () => log.push('call'))
+      inner.replace([gate(log, 'b', 5), twice])
+      yield* outer.run(ctx, () => log.push('call'))
+      inner.replace([])
+      yield* inner.run(ctx, () => log.push('call'))
+      expect(log.map((each) => each.replace(/ 0$/, ''))).toEqual([
+        ...['a lets in', 'c lets in', 'call', 'c left: done', 'a left: done'],
+        ...['a lets in', 'b lets in'],
+        ...['c lets in', 'call', 'c left: done'],
+        ...['c lets in', 'call', 'c left: done'],
+        ...['b left: done 5', 'a left: done'],
+        'call',
+      ])
+    }))
+
+  it('lets a call that is under way leave the guards that it began with', () =>
+    run(function* () {
+      const log: string[] = []
+      const p = changeablePolicy()
+      p.replace([gate(log, 'old', 3)])
+      const g = go(function* () {
+        yield* p.run(ctx, function* () {
+          yield* yieldNow()
+        })
+      })
+      yield* yieldNow()
+      p.replace([gate(log, 'new')])
+      yield* g
+      expect(log).toEqual(['old lets in', 'old left: done 3'])
+    }))
+
+  it('gives the guards inside what the call says of itself, and them the end that it had', () =>
+    run(function* () {
+      const seen: unknown[] = []
+      const inner = changeablePolicy()
+      const last = gate([], 'last')
+      inner.replace([
+        {
+          ...last,
+          enter: ({ key, priority, cost }) => {
+            seen.push({ key, priority, cost })
+            return 0
+          },
+          leave: (_, ending) => seen.push(endings.get(ending)),
+        },
+      ])
+      const isFailure = (value: number) => value === 503
+      yield* policy(inner).run(ctx, () => 503, { ...option, isFailure })
+      const refusing = policy(inner, gate([], 'x', REFUSED))
+      yield* go(() => refusing.run(ctx, () => 1, option)).outcome()
+      expect(seen).toEqual([option, 'failed', option, 'never ran'])
+    }))
+
+  it('tells of the guards that it has, of those that come, and no more of those that went', () => {
+    const told: string[] = []
+    const [a, b, c] = [gate([], 'a'), gate([], 'b'), gate([], 'c')]
+    const inner = changeablePolicy()
+    inner.replace([a, b])
+    const watched = policy(inner).watch(({ name }) => told.push(name))
+    const tell = () => {
+      for (const { figures } of [a, b, c]) figures.tell('something')
+      return told.splice(0)
+    }
+    expect(tell()).toEqual(['a', 'b'])
+    inner.replace([b, c])
+    expect(tell()).toEqual(['b', 'c'])
+    watched[Symbol.dispose]()
+    expect(tell()).toEqual([])
+    inner.replace([a])
+    expect(tell()).toEqual([])
+  })
 })

@@ -46,6 +46,19 @@ describe('retryBudget', () => {
     )
   })
 
+  it('has the same share of its tokens left when there are more or fewer of them', () => {
+    const budget = retryBudget({ maxTokens: 10 })
+    for (let i = 0; i < 5; i++) budget.failed()
+    budget.configure({ maxTokens: 100, tokenRatio: 0.5 })
+    expect(budget.stats()).toEqual({ tokens: 50, maxTokens: 100, allows: false })
+    budget.succeeded()
+    expect([budget.tokens, budget.allows]).toEqual([50.5, true])
+    budget.configure({ maxTokens: 7 })
+    expect(budget.stats()).toEqual({ tokens: 3.535, maxTokens: 7, allows: true })
+    budget.configure({ maxTokens: 7, tokenRatio: 0.001 })
+    expect(budget.tokens, 'to the last thousandth').toBe(3.535)
+  })
+
   it.each([
     [{ maxTokens: 0 }, 'maxTokens is a whole number from 1, not 0'],
     [{ maxTokens: 1.5 }, 'maxTokens is a whole number from 1, not 1.5'],
@@ -54,5 +67,8 @@ describe('retryBudget', () => {
     [{ tokenRatio: Number.NaN }, 'tokenRatio is what a success gives back, from 0.001, not NaN'],
   ])('refuses %o', (options, message) => {
     expect(() => retryBudget(options)).toThrow(message)
+    const budget = retryBudget()
+    expect(() => budget.configure(options)).toThrow(message)
+    expect(budget).toEqual(retryBudget())
   })
 })

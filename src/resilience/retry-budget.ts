@@ -30,28 +30,37 @@ const defaults = { maxTokens: 10, tokenRatio: 0.1 }
  * @throws ArgumentError if `maxTokens` is not a whole number from 1, or `tokenRatio` not a number from 0.001.
  */
 export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
+  return new RetryBudget(settingsOf(options))
+}
+
+type Settings = Required<RetryBudgetOptions>
+
+function settingsOf(options: RetryBudgetOptions): Settings {
   const { maxTokens, tokenRatio } = { ...defaults, ...options }
-  return new RetryBudget(maxTokens, tokenRatio)
+  if (!Number.isSafeInteger(maxTokens * 1000) || !Number.isInteger(maxTokens) || maxTokens < 1) {
+    throw new ArgumentError(`maxTokens is a whole number from 1, not ${maxTokens}`)
+  }
+  if (!(tokenRatio >= 0.001 && tokenRatio < Infinity)) {
+    throw new ArgumentError(`tokenRatio is what a success gives back, from 0.001, not ${tokenRatio}`)
+  }
+  return { maxTokens, tokenRatio }
 }
 
 export class RetryBudget {
   // In thousandths, whole: a hundred tenths added up as fractions are not ten.
   private millis: number
-  private readonly ratioMillis: number
 
   /** @internal */
-  constructor(
-    readonly maxTokens: number,
-    readonly tokenRatio: number,
-  ) {
-    if (!Number.isSafeInteger(maxTokens * 1000) || !Number.isInteger(maxTokens) || maxTokens < 1) {
-      throw new ArgumentError(`maxTokens is a whole number from 1, not ${maxTokens}`)
-    }
-    if (!(tokenRatio >= 0.001 && tokenRatio < Infinity)) {
-      throw new ArgumentError(`tokenRatio is what a success gives back, from 0.001, not ${tokenRatio}`)
-    }
-    this.millis = maxTokens * 1000
-    this.ratioMillis = Math.round(tokenRatio * 1000)
+  constructor(private settings: Settings) {
+    this.millis = settings.maxTokens * 1000
+  }
+
+  get maxTokens(): number {
+    return this.settings.maxTokens
+  }
+
+  get tokenRatio(): number {
+    return this.settings.tokenRatio
   }
 
   /** Whether calls may be sent again: more than half of the tokens are left. */
@@ -65,12 +74,23 @@ export class RetryBudget {
 
   /** A call went well. */
   succeeded(): void {
-    this.millis = Math.min(this.millis + this.ratioMillis, this.maxTokens * 1000)
+    this.millis = Math.min(this.millis + Math.round(this.tokenRatio * 1000), this.maxTokens * 1000)
   }
 
   /** A call failed in a way that would have it sent again. */
   failed(): void {
     this.millis = Math.max(this.millis - 1000, 0)
+  }
+
+  /**
+   * Changes the settings from now on. The same share of the tokens is left, so that a budget that allows no retries goes on
+   * to allow none. Source: gRPC core's `RetryThrottler`.
+   * @throws ArgumentError as `retryBudget` does; nothing is changed then.
+   */
+  configure(options: RetryBudgetOptions): void {
+    const { maxTokens } = this
+    this.settings = settingsOf(options)
+    this.millis = Math.floor((this.millis * this.maxTokens) / maxTokens)
   }
 
   stats(): RetryBudgetStats {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { withTimeout } from '../context/deadline.js'
@@ -281,13 +282,42 @@ describe('retry', () => {
       }))
   })
 
-  it.each([0, -1, 1.5, Number.NaN, Infinity])('refuses %s attempts', (attempts) => {
-    expect(() => retry({ attempts })).toThrow(
-      `attempts is a whole number from 1, the first one included, not ${attempts}: 1 never retries`,
-    )
-  })
+  it('takes other settings for the calls that come, and leaves those that are under way theirs', () =>
+    bubble(function* () {
+      const guard = retry({ ...steady, name: 'orders' })
+      const told: unknown[] = []
+      guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+      const [before, after] = [new Target(9), new Target(9)]
+      const retried = (target: Target) =>
+        go(function* () {
+          yield* policy(guard).run(ctx, target.call)
+        }).outcome()
+      const first = retried(before)
+      yield* sleep(1)
+      const budget = retryBudget({ maxTokens: 2 })
+      guard.configure({ ...steady, attempts: 2, initialMs: 1000, budget, name: 'other' })
+      const second = retried(after)
+      yield* first
+      yield* second
+      expect(before.calledAtMs).toEqual([0, 100, 300])
+      expect(after.calledAtMs).toEqual([1]) // half of the budget is spent by its failure
+      expect(guard.stats()).toMatchObject({ name: 'orders', admitted: 2, retries: 2, budgetTokens: 1 })
+      const changed = { attempts: 2, initialMs: 1000, maxMs: 10_000, multiplier: 2, budget }
+      expect(told[1]).toEqual(['changed', expect.objectContaining(changed)])
+      guard.configure({})
+      const third = new Target(9)
+      yield* retried(third)
+      expect(third.calls).toBe(3)
+    }))
 
-  it('refuses delays that are none', () => {
-    expect(() => retry({ maxMs: 5 })).toThrow('maxMs is a finite time of at least initialMs (100), not 5')
-  })
+  itRefuses(retry, {}, [
+    ...[0, -1, 1.5, Number.NaN, Infinity].map(
+      (attempts) =>
+        [
+          { attempts },
+          `attempts is a whole number from 1, the first one included, not ${attempts}: 1 never retries`,
+        ] as const,
+    ),
+    [{ maxMs: 5 }, 'maxMs is a finite time of at least initialMs (100), not 5'],
+  ])
 })

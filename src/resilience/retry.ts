@@ -19,7 +19,7 @@ export interface RetryOptions extends BackoffOptions {
   readonly budget?: RetryBudget
   /** Which errors may go better the next time; by default all but misuse. Cancellation never does. */
   readonly isRetryable?: (error: unknown) => boolean
-  /** Whether a call may be made twice. One that may not is made again only if it is proven that nothing was sent. */
+  /** Whether a call may be made twice: as its caller says, unless given. One that may not is made again only if it is proven that nothing was sent. */
   readonly idempotent?: boolean | ((call: Call) => boolean)
   /** Which errors prove that. By default a guard's refusal, and a connection that did not come to be. */
   readonly isUnsent?: (error: unknown) => boolean
@@ -53,11 +53,41 @@ export function retry(options: RetryOptions = {}): Retry {
   return new Retry(new Figures('retry', options.name ?? 'retry'), options)
 }
 
+/** What can change: all options, with their defaults. */
+interface Settings extends Required<Omit<RetryOptions, 'budget' | 'onRetry' | 'name'>> {
+  readonly budget: RetryBudget | undefined
+  readonly onRetry: ((retry: Retried) => void) | undefined
+}
+
+/** Settings, and the delays that follow from them. */
+interface Plan {
+  readonly settings: Settings
+  readonly backoff: Backoff
+}
+
+function planOf(options: RetryOptions): Plan {
+  const { attempts = 3, idempotent = mayBeRepeated, random = Math.random, budget, onRetry } = options
+  if (!Number.isInteger(attempts) || attempts < 1) {
+    throw new ArgumentError(
+      `attempts is a whole number from 1, the first one included, not ${attempts}: 1 never retries`,
+    )
+  }
+  const delays = backoff({ ...options, random })
+  const { initialMs, maxMs, multiplier } = delays
+  const which = { isRetryable: options.isRetryable ?? isRetryable, isUnsent: options.isUnsent ?? isUnsent }
+  const settings = { attempts, initialMs, maxMs, multiplier, random, idempotent, ...which, budget, onRetry }
+  return { settings, backoff: delays }
+}
+
+/** How a call has failed, and how often it has been made. */
+interface Failed {
+  readonly outcome: Outcome<unknown>
+  readonly made: number
+}
+
 /** Retries as a guard. */
 export class Retry implements Wrapper {
-  private readonly attempts: number
-  private readonly budget: RetryBudget | undefined
-  private readonly backoff: Backoff
+  private plan: Plan
   private retries = 0
   private exhausted = 0
   private throttled = 0
@@ -65,87 +95,85 @@ export class Retry implements Wrapper {
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private readonly options: RetryOptions,
+    options: RetryOptions,
   ) {
-    this.attempts = options.attempts ?? 3
-    if (!Number.isInteger(this.attempts) || this.attempts < 1) {
-      throw new ArgumentError(
-        `attempts is a whole number from 1, the first one included, not ${this.attempts}: 1 never retries`,
-      )
-    }
-    this.budget = options.budget
-    this.backoff = backoff(options)
+    this.plan = planOf(options)
   }
 
   *wrap<T>(attempt: Attempt<T>): Routine<T> {
+    const { plan } = this // that of a call which is under way stays
     let { ctx } = attempt
     this.figures.admitted++
     for (let made = 1; ; made++) {
-      let failed: Outcome<T>
+      let outcome: Outcome<T>
       try {
         const value = yield* attempt.run(ctx)
         if (!attempt.isFailure(value)) {
-          this.budget?.succeeded()
+          plan.settings.budget?.succeeded()
           return value
         }
-        failed = { value }
+        outcome = { value }
       } catch (error) {
-        failed = { error }
+        outcome = { error }
       }
-      const delayMs = this.delayMs(attempt, failed, made)
+      const delayMs = this.delayMs(plan, attempt, { outcome, made })
       if (delayMs === undefined) {
-        if ('error' in failed) throw failed.error
-        return failed.value
+        if ('error' in outcome) throw outcome.error
+        return outcome.value
       }
-      yield* this.pause(attempt, { failure: failed.error ?? failed.value, attempts: made, delayMs })
+      yield* this.pause(plan, attempt, { failure: outcome.error ?? outcome.value, attempts: made, delayMs })
       ctx = withValue(attempt.ctx, previousAttempts, made)
     }
   }
 
+  /**
+   * Changes the settings for the calls that come from now on.
+   * @throws ArgumentError as `retry` does; nothing is changed then.
+   */
+  configure(options: RetryOptions): void {
+    const before = this.plan
+    this.plan = planOf(options)
+    this.figures.changed(before.settings, this.plan.settings)
+  }
+
   stats(): GuardStats {
-    const { retries, exhausted, throttled, budget } = this
-    return this.figures.stats('ok', { retries, exhausted, throttled, budgetTokens: budget?.tokens })
+    const { retries, exhausted, throttled, plan } = this
+    return this.figures.stats('ok', {
+      retries,
+      exhausted,
+      throttled,
+      budgetTokens: plan.settings.budget?.tokens,
+    })
   }
 
   /** How long to wait before the next attempt; `undefined` if there is none. */
-  private delayMs(call: Call, failed: Outcome<unknown>, made: number): number | undefined {
-    if (call.ctx.err !== undefined || !this.isRetryable(failed)) return undefined
+  private delayMs({ settings, backoff }: Plan, call: Call, { outcome, made }: Failed): number | undefined {
+    const { budget, attempts } = settings
+    const failure = outcome.error ?? outcome.value
+    if (call.ctx.err !== undefined || !mayGoBetter(settings, outcome)) return undefined
     // What a guard has refused says nothing about what lies behind it.
-    if (!(failed.error instanceof Refused)) this.budget?.failed()
-    if (!this.mayRepeat(call, failed)) return undefined
-    if (made >= this.attempts) {
+    if (!(outcome.error instanceof Refused)) budget?.failed()
+    if (!mayRepeat(settings, call, outcome)) return undefined
+    if (made >= attempts) {
       this.exhausted++
       return undefined
     }
-    if (this.budget?.allows === false) {
+    if (budget?.allows === false) {
       this.throttled++
-      this.figures.tell('throttled', failed.error ?? failed.value)
+      this.figures.tell('throttled', failure)
       return undefined
     }
-    const pushback = pushbackMs(failed.error ?? failed.value) ?? 0
-    if (pushback > this.backoff.maxMs) return undefined
-    const delayMs = Math.max(this.backoff.delayMs(made), pushback)
+    const pushback = pushbackMs(failure) ?? 0
+    if (pushback > backoff.maxMs) return undefined
+    const delayMs = Math.max(backoff.delayMs(made), pushback)
     return endsWithin(call, delayMs) ? undefined : delayMs
   }
 
-  private isRetryable(failed: Outcome<unknown>): boolean {
-    if (!('error' in failed)) return true
-    // Whatever the caller says: a goroutine that is told to stop must not go on.
-    return !(failed.error instanceof Canceled) && (this.options.isRetryable ?? isRetryable)(failed.error)
-  }
-
-  private mayRepeat(call: Call, failed: Outcome<unknown>): boolean {
-    if ((call.ctx.value(previousAttempts) ?? 0) > 0) return false
-    const { idempotent = true } = this.options
-    if (typeof idempotent === 'function' ? idempotent(call) : idempotent) return true
-    return 'error' in failed && (this.options.isUnsent ?? isUnsent)(failed.error)
-  }
-
-  private *pause({ ctx }: Call, retried: Retried): Routine<void> {
+  private *pause({ settings }: Plan, { ctx }: Call, retried: Retried): Routine<void> {
     const { figures } = this
     this.retries++
     figures.tell('retried', retried)
-    this.options.onRetry?.(retried)
+    settings.onRetry?.(retried)
     if (retried.attempts === 1) figures.waited++
     figures.waiting++
     try {
@@ -154,6 +182,23 @@ export class Retry implements Wrapper {
       figures.waiting--
     }
   }
+}
+
+/** What the caller says of it. */
+function mayBeRepeated(call: Call): boolean {
+  return call.idempotent !== false
+}
+
+function mayGoBetter({ isRetryable }: Settings, outcome: Outcome<unknown>): boolean {
+  if (!('error' in outcome)) return true
+  // Whatever the caller says: a goroutine that is told to stop must not go on.
+  return !(outcome.error instanceof Canceled) && isRetryable(outcome.error)
+}
+
+function mayRepeat({ idempotent, isUnsent }: Settings, call: Call, outcome: Outcome<unknown>): boolean {
+  if ((call.ctx.value(previousAttempts) ?? 0) > 0) return false
+  if (typeof idempotent === 'function' ? idempotent(call) : idempotent) return true
+  return 'error' in outcome && isUnsent(outcome.error)
 }
 
 /** Whether the deadline of a call comes before so many ms have passed. A deadline is a date, so it is asked of that clock. */

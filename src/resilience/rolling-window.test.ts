@@ -129,6 +129,75 @@ describe('RollingWindow', () => {
     )
   })
 
+  describe('resized', () => {
+    it('is itself where nothing changes', () => {
+      const window = new RollingWindow(4, 100, 1)
+      expect(window.resizedByStart(0, 4, 100)).toBe(window)
+      expect(window.resizedByEnd(0, 4, 100)).toBe(window)
+    })
+
+    it('has all of a bucket in the one in which it began, or in which it ended', () => {
+      const window = new RollingWindow(4, 100, 2)
+      for (const t of [0, 100, 200, 300]) window.add(t, errors, t + 1)
+      const early = window.resizedByStart(350, 4, 150) // 0 to 99 and 100 to 199 began in the first
+      expect([0, 1, 2, 3].map((age) => early.at(350, age, errors))).toEqual([301, 201, 102, 0])
+      const late = window.resizedByEnd(350, 4, 150) // 100 to 199 ended in the second
+      expect([0, 1, 2, 3].map((age) => late.at(350, age, errors))).toEqual([301, 302, 1, 0])
+      expect([early, late].map((each) => each.sum(350, errors, { ignoreCurrent: true }))).toEqual([303, 303])
+    })
+
+    it('goes on from the later time where the clock has gone back', () => {
+      const window = new RollingWindow(4, 100, 1)
+      window.add(5000, calls, 3)
+      const other = window.resizedByEnd(1000, 10, 50)
+      expect([other.sum(1000, calls), other.sum(5499, calls), other.sum(5500, calls)]).toEqual([3, 3, 0])
+    })
+
+    it('counts never more than is true by the start of buckets, and never less by their end', () => {
+      const event = fc.record({
+        passMs: fc.oneof(fc.nat(30), fc.nat(400)),
+        amount: fc.integer({ min: 1, max: 9 }),
+      })
+      const shape = fc.record({
+        buckets: fc.integer({ min: 1, max: 12 }),
+        widthMs: fc.constantFrom(7, 10, 25, 100),
+      })
+      fc.assert(
+        fc.property(
+          shape,
+          shape,
+          fc.array(event, { maxLength: 40 }),
+          fc.nat(300),
+          (one, two, events, laterMs) => {
+            const window = new RollingWindow(one.buckets, one.widthMs, 1)
+            const seen: { atMs: number; amount: number }[] = []
+            let nowMs = 0
+            for (const { passMs, amount } of events) {
+              nowMs += passMs
+              window.add(nowMs, calls, amount)
+              seen.push({ atMs: nowMs, amount })
+            }
+            const early = window.resizedByStart(nowMs, two.buckets, two.widthMs)
+            const late = window.resizedByEnd(nowMs, two.buckets, two.widthMs)
+            const total = (sinceMs: number) =>
+              seen.filter(({ atMs }) => atMs > sinceMs).reduce((sum, { amount }) => sum + amount, 0)
+            const thenMs = nowMs + laterMs
+            // What is no older than a window less its first bucket, then and when it was resized, is surely in it.
+            const surely = Math.max(
+              nowMs - (one.buckets - 1) * one.widthMs,
+              thenMs - (two.buckets - 1) * two.widthMs,
+            )
+            expect(early.sum(thenMs, calls)).toBeLessThanOrEqual(total(thenMs - two.buckets * two.widthMs))
+            expect(late.sum(thenMs, calls)).toBeGreaterThanOrEqual(total(surely))
+            expect(early.sum(thenMs, calls)).toBeLessThanOrEqual(late.sum(thenMs, calls))
+            expect(late.sum(nowMs, calls)).toBeLessThanOrEqual(window.sum(nowMs, calls))
+          },
+        ),
+        { numRuns: 500 },
+      )
+    })
+  })
+
   it.each([
     [0, 100, 1, 'a rolling window needs a positive whole number of buckets, not 0'],
     [1.5, 100, 1, 'a rolling window needs a positive whole number of buckets, not 1.5'],

@@ -88,6 +88,53 @@ export class RollingWindow {
     this.before.fill(0)
   }
 
+  /**
+   * A window of another shape with the same counts; itself if it has that shape. When in its bucket something came is not
+   * known any more: here it counts as if when the bucket began, so that nothing counts for longer than it is true.
+   * @throws ArgumentError as the constructor does.
+   */
+  resizedByStart(nowMs: number, buckets: number, widthMs: number): RollingWindow {
+    return this.resized(nowMs, buckets, widthMs, (number) => Math.floor((number * this.widthMs) / widthMs))
+  }
+
+  /** The same, as if when the bucket ended: nothing leaves before it would have, as those need it who keep a limit. */
+  resizedByEnd(nowMs: number, buckets: number, widthMs: number): RollingWindow {
+    return this.resized(
+      nowMs,
+      buckets,
+      widthMs,
+      (number) => Math.ceil(((number + 1) * this.widthMs) / widthMs) - 1,
+    )
+  }
+
+  private resized(
+    nowMs: number,
+    buckets: number,
+    widthMs: number,
+    numberOf: (number: number) => number,
+  ): RollingWindow {
+    if (buckets === this.buckets && widthMs === this.widthMs) return this
+    const other = new RollingWindow(buckets, widthMs, this.figures)
+    this.turnTo(nowMs)
+    other.turnTo(Math.max(nowMs, this.current * this.widthMs)) // the later one where the clock has gone back
+    for (let age = 0; age < this.buckets; age++) {
+      const number = Math.min(other.current, numberOf(this.current - age))
+      if (number > other.current - buckets) other.take(number, this, this.current - age)
+    }
+    other.sumUp()
+    return other
+  }
+
+  /** Adds to a bucket what another window has in one of its own. */
+  private take(number: number, from: RollingWindow, fromNumber: number): void {
+    const start = slotOf(number, this.buckets) * this.figures
+    const fromStart = slotOf(fromNumber, from.buckets) * this.figures
+    for (let figure = 0; figure < this.figures; figure++) {
+      this.amounts[start + figure] =
+        (this.amounts[start + figure] ?? 0) + (from.amounts[fromStart + figure] ?? 0)
+    }
+  }
+
   private turnTo(nowMs: number): void {
     const number = Math.floor(nowMs / this.widthMs)
     if (number > this.current) this.pass(number)
@@ -95,7 +142,7 @@ export class RollingWindow {
 
   /** Clears the buckets whose slots the current one and those skipped since the last call take over. */
   private pass(to: number): void {
-    const { amounts, before, buckets, figures, current } = this
+    const { amounts, buckets, figures, current } = this
     this.current = to
     this.start = slotOf(to, buckets) * figures
     if (to - current >= buckets) {
@@ -106,8 +153,15 @@ export class RollingWindow {
       const start = slotOf(number, buckets) * figures
       amounts.fill(0, start, start + figures)
     }
+    this.sumUp()
+  }
+
+  /** Adds up all buckets but the current one. */
+  private sumUp(): void {
+    const { amounts, before, figures, start } = this
     before.fill(0)
     for (let i = 0; i < amounts.length; i++) {
+      if (i >= start && i < start + figures) continue
       before[i % figures] = (before[i % figures] ?? 0) + (amounts[i] ?? 0)
     }
   }

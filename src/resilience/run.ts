@@ -32,6 +32,8 @@ export interface CallOptions<T> {
   readonly priority?: Priority
   /** How much of a limit the call takes: 1 unless said. */
   readonly cost?: number
+  /** Whether the call may be made twice: true unless said. A retry's own `idempotent` wins. */
+  readonly idempotent?: boolean
   /** Whether a value means that the call failed, to all of its guards: a response with status 503. An error always does. */
   readonly isFailure?: (value: T) => boolean
 }
@@ -70,6 +72,7 @@ export class Run<T> implements Call, Running<T> {
   private rest: Iterator<Parked, unknown, unknown> | undefined
   private isBegun: boolean
   private isCalled: boolean
+  private isTimed: boolean
   private entered: number
   /** What the gates gave, where it was not 0: mostly there is one at most, that of a breaker. */
   private ticket: number
@@ -88,6 +91,7 @@ export class Run<T> implements Call, Running<T> {
     this.rest = undefined
     this.isBegun = false
     this.isCalled = false
+    this.isTimed = false
     this.entered = 0
     this.ticket = 0
     this.ticketOf = -1
@@ -107,6 +111,10 @@ export class Run<T> implements Call, Running<T> {
     return this.options.cost ?? 1
   }
 
+  get idempotent(): boolean {
+    return this.options.idempotent ?? true
+  }
+
   [Symbol.iterator](): Iterator<Parked, T, unknown> {
     if (this.isBegun) throw new MisuseError('a guarded call runs once: make a new one with run() each time')
     this.isBegun = true
@@ -122,6 +130,20 @@ export class Run<T> implements Call, Running<T> {
       onValue,
       onError,
     )
+  }
+
+  /**
+   * @internal Comes to the gates now, not only when it is waited for, so that they know of what waits for its turn. Whoever
+   * calls this has to have it run.
+   */
+  arrive(): this {
+    try {
+      if (this.pass()) this.startClock()
+      return this
+    } catch (error) {
+      this.leave(NEVER_RAN, error)
+      throw error
+    }
   }
 
   /** @internal */
@@ -154,6 +176,11 @@ export class Run<T> implements Call, Running<T> {
 
   /** Passes the gates and makes the call. True if it is over by then; otherwise `rest` is what has to be waited for. */
   private begin(): boolean {
+    return this.pass() && this.call()
+  }
+
+  /** Passes the gates: false if one of them has it wait, for `rest`. */
+  private pass(): boolean {
     const { ctx } = this
     const { gates } = this.layer
     if (ctx.err !== undefined) throw ctx.err
@@ -165,7 +192,7 @@ export class Run<T> implements Call, Running<T> {
       }
       this.admit(gate, ticket)
     }
-    return this.call()
+    return true
   }
 
   /** The way past the gates of a call that one of them holds up. */
@@ -189,8 +216,7 @@ export class Run<T> implements Call, Running<T> {
     const { layer, fn, ctx } = this
     this.isCalled = true
     this.rest = undefined
-    layer.timing ??= timingOf(layer.gates)
-    if (layer.timing !== NOBODY_ASKS) this.startedMs = nowMs(layer.timing)
+    if (!this.isTimed) this.startClock()
     if (layer.wrapper !== undefined) {
       this.rest = layer.wrapper.wrap(this.attempt(layer.inner as Layer))
       return false
@@ -208,13 +234,21 @@ export class Run<T> implements Call, Running<T> {
     return this.rest === undefined
   }
 
+  private startClock(): void {
+    const { layer } = this
+    layer.timing ??= timingOf(layer.gates)
+    this.isTimed = true
+    if (layer.timing !== NOBODY_ASKS) this.startedMs = nowMs(layer.timing)
+  }
+
   private attempt(inner: Layer): Attempt<T> {
-    const { ctx, key, priority, cost, fn, options } = this
+    const { ctx, key, priority, cost, idempotent, fn, options } = this
     return {
       ctx,
       key,
       priority,
       cost,
+      idempotent,
       isFailure: (value) => options.isFailure?.(value as T) === true,
       run: (within) => new Run(inner, within, fn, options),
     }

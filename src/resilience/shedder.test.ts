@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { go } from '../runtime/go.js'
@@ -12,7 +13,7 @@ import { bubble } from '../testing/bubble.js'
 import { DONE, FAILED, GIVEN_UP, NEVER_RAN, type Priority, REFUSED } from './guard.js'
 import { HostLoad } from './host-load.js'
 import { type Policy, policy } from './policy.js'
-import { type Shedder, shedder } from './shedder.js'
+import { type Shedder, type ShedderOptions, shedder } from './shedder.js'
 
 const ctx = background()
 
@@ -151,11 +152,41 @@ describe('shedder', () => {
     expect(guard.refusal()).toMatchObject({ kind: 'shedder', guard: 'orders', retryAfterMs: 500 })
   })
 
-  it('refuses options that cannot be', () => {
-    for (const threshold of [0, 1, Number.NaN, -1])
-      expect(() => shedder({ threshold })).toThrow('the threshold of a shedder')
-    expect(() => shedder({ coolOffMs: -1 })).toThrow('the coolOffMs of a shedder')
+  it('takes other settings with what it has learned', () => {
+    const { guard, state } = seasoned(0.5, { name: 'orders' })
+    const told: unknown[] = []
+    guard.figures.watch(({ what, detail }) => told.push([what, detail]))
+    const load = () => state.load
+    expect(fill(guard, 'normal', 30)).toBe(Infinity)
+    guard.configure({ load, threshold: 0.5, name: 'other' })
+    expect(guard.enter(callOf())).toBe(REFUSED)
+    expect(guard.stats()).toMatchObject({ name: 'orders', state: 'refusing', mostInFlight: 10 })
+    guard.configure({ load: () => 0.1, threshold: 0.5, coolOffMs: 0 })
+    expect(guard.enter(callOf()), 'no longer hot').toBe(0)
+    expect(told.filter((each) => String(each).startsWith('changed'))).toEqual([
+      ['changed', { load, threshold: 0.5, coolOffMs: 1000 }],
+      ['changed', { load: expect.any(Function), threshold: 0.5, coolOffMs: 0 }],
+    ])
   })
+
+  it('goes over to the load of the thread where it is told of no other', () => {
+    const { guard } = seasoned(5)
+    expect(guard.stats()).toMatchObject({ load: 5 })
+    guard.configure({})
+    expect(guard.stats()['load']).toBeLessThan(2)
+  })
+
+  itRefuses(
+    (options: ShedderOptions) => shedder({ clock: new HandClock(), load: () => 0, ...options }),
+    { load: () => 0 },
+    [
+      ...[0, 1, Number.NaN, -1].map(
+        (threshold) =>
+          [{ threshold }, `the threshold of a shedder is a load between 0 and 1, not ${threshold}`] as const,
+      ),
+      [{ coolOffMs: -1 }, 'the coolOffMs of a shedder is a time from 0, not -1'],
+    ],
+  )
 })
 
 /**

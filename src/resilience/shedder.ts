@@ -53,13 +53,30 @@ export function shedder(options: ShedderOptions = {}): Shedder {
   return new Shedder(options)
 }
 
+/** What can change. */
+interface Settings {
+  /** Of this thread unless said. */
+  readonly load: (() => number) | undefined
+  readonly threshold: number
+  readonly coolOffMs: number
+}
+
+function settingsOf(options: ShedderOptions): Settings {
+  const { load, threshold = defaults.threshold, coolOffMs = defaults.coolOffMs } = options
+  if (!(threshold > 0 && threshold < 1))
+    throw new ArgumentError(`the threshold of a shedder is a load between 0 and 1, not ${threshold}`)
+  if (!(coolOffMs >= 0))
+    throw new ArgumentError(`the coolOffMs of a shedder is a time from 0, not ${coolOffMs}`)
+  return { load, threshold, coolOffMs }
+}
+
 /** Refuses what there would be no time for. */
 export class Shedder implements Gate {
   readonly figures: Figures
   private readonly clock: Clock
-  private readonly load: () => number
-  private readonly threshold: number
-  private readonly coolOffMs: number
+  private settings: Settings
+  /** Made when it is first wanted: from then on the load of this thread is measured. */
+  private host: HostLoad | undefined = undefined
   private readonly window = new RollingWindow(buckets, bucketMs, 2)
   private flying = 0
   private averageFlying = 0
@@ -70,20 +87,10 @@ export class Shedder implements Gate {
   private mostOf = Number.NaN
 
   /** @internal */
-  constructor({ load, threshold, coolOffMs, name, clock }: ShedderOptions) {
-    this.figures = new Figures('shedder', name ?? defaults.name)
-    this.threshold = threshold ?? defaults.threshold
-    this.coolOffMs = coolOffMs ?? defaults.coolOffMs
-    if (!(this.threshold > 0 && this.threshold < 1))
-      throw new ArgumentError(`the threshold of a shedder is a load between 0 and 1, not ${this.threshold}`)
-    if (!(this.coolOffMs >= 0))
-      throw new ArgumentError(`the coolOffMs of a shedder is a time from 0, not ${this.coolOffMs}`)
-    this.clock = clock ?? scheduler().coarseClock
-    if (load !== undefined) this.load = load
-    else {
-      const host = new HostLoad()
-      this.load = () => host.now()
-    }
+  constructor(options: ShedderOptions) {
+    this.settings = settingsOf(options)
+    this.figures = new Figures('shedder', options.name ?? defaults.name)
+    this.clock = options.clock ?? scheduler().coarseClock
   }
 
   get needsExactMs(): true {
@@ -123,7 +130,17 @@ export class Shedder implements Gate {
 
   refusal(): Refused {
     const { kind, name } = this.figures
-    return new Refused(kind, name, 'there is more to do than can be done', this.coolOffMs)
+    return new Refused(kind, name, 'there is more to do than can be done', this.settings.coolOffMs)
+  }
+
+  /**
+   * Changes the settings from now on. What it has learned stays; one that refuses goes on for as long as `coolOffMs` says now.
+   * @throws ArgumentError as `shedder` does; nothing is changed then.
+   */
+  configure(options: ShedderOptions): void {
+    const before = this.settings
+    this.settings = settingsOf(options)
+    this.figures.changed(before, this.settings)
   }
 
   stats(): GuardStats {
@@ -135,19 +152,26 @@ export class Shedder implements Gate {
     })
   }
 
+  private load(): number {
+    const { load } = this.settings
+    if (load !== undefined) return load()
+    this.host ??= new HostLoad()
+    return this.host.now()
+  }
+
   private isOverloaded(nowMs: number): boolean {
-    if (this.load() >= this.threshold) {
+    if (this.load() >= this.settings.threshold) {
       this.overloadedAtMs = nowMs
       return true
     }
     // Only what has had to refuse goes on for a while: a load that touches the threshold now and then is none.
-    if (this.isShedding && nowMs - this.overloadedAtMs < this.coolOffMs) return true
+    if (this.isShedding && nowMs - this.overloadedAtMs < this.settings.coolOffMs) return true
     this.turn(false)
     return false
   }
 
   private isTooMuch(nowMs: number, share: number): boolean {
-    const over = (1 - this.load()) / (1 - this.threshold)
+    const over = (1 - this.load()) / (1 - this.settings.threshold)
     const most = this.mostFlying(nowMs) * share * Math.min(1, Math.max(leastShare, over))
     return this.flying > most && this.averageFlying > most
   }

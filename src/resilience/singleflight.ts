@@ -13,6 +13,9 @@ export interface SingleflightOptions {
  * Makes one call for all that ask for the same key at the same time: they share its value or its error. One who gives up does
  * not take it away from the others; when the last one has given up the call ends. A call without a key is made by itself.
  *
+ * What is shared belongs to no caller: it has the values of the first one's context, and nobody's deadline. So what bounds it
+ * is a `timeout` behind this guard.
+ *
  * The key has to say all: two calls of one key are one call, whatever their functions and their priorities.
  *
  * ```ts

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { itRefuses } from '../../test/resilience/refuses.js'
 import { background } from '../context/background.js'
 import { go } from '../runtime/go.js'
 import { scheduler } from '../runtime/scheduler.js'
@@ -9,9 +10,10 @@ import { bubble } from '../testing/bubble.js'
 import { REFUSED } from './guard.js'
 import { policy } from './policy.js'
 import { Refused } from './refused.js'
-import { slidingWindow } from './sliding-window.js'
+import { type SlidingWindowOptions, slidingWindow } from './sliding-window.js'
 
 const ctx = background()
+const good = { limit: 1, windowMs: 1000 }
 
 describe('slidingWindow', () => {
   it('lets the limit in at once, and more when that has left the window', () => {
@@ -159,45 +161,107 @@ describe('slidingWindow', () => {
     expect(window.quota()).toEqual({ limit: 3, remaining: 1, resetMs: 600 })
   })
 
-  it('takes another limit with the same counts, and tells of it', () => {
-    const window = slidingWindow({ limit: 2, windowMs: 1000, clock: new HandClock() })
-    const told: unknown[] = []
-    window.figures.watch(({ what, detail }) => told.push([what, detail]))
-    window.allow(2)
-    window.setLimit(3)
-    expect([window.allow(), window.allow(), window.limit]).toEqual([true, false, 3])
-    window.setLimit(0)
-    expect(window.allow()).toBe(false)
-    expect(told).toEqual([
-      ['changed', { limit: 3 }],
-      ['refused', undefined],
-      ['changed', { limit: 0 }],
-      ['refused', undefined],
-    ])
+  describe('configure', () => {
+    it('takes another limit with the same counts, and tells of it', () => {
+      const clock = new HandClock()
+      const window = slidingWindow({ limit: 2, windowMs: 1000, clock, name: 'a' })
+      const told: unknown[] = []
+      window.figures.watch(({ what, detail }) => told.push([what, detail]))
+      window.allow(2)
+      window.configure({ limit: 3, windowMs: 1000, name: 'b', clock: new HandClock(1e6) })
+      expect([window.allow(), window.allow(), window.limit]).toEqual([true, false, 3])
+      window.configure({ limit: 0, windowMs: 1000 })
+      window.configure({ limit: 0, windowMs: 1000 })
+      expect(window.allow()).toBe(false)
+      expect(told).toEqual([
+        ['changed', { limit: 3, windowMs: 1000, buckets: 10 }],
+        ['refused', undefined],
+        ['changed', { limit: 0, windowMs: 1000, buckets: 10 }],
+        ['refused', undefined],
+      ])
+      expect(window.stats()).toMatchObject({ name: 'a', admitted: 2, refused: 2, used: 3 })
+    })
+
+    it('keeps in a longer window what it knows, and for as long as that says', () => {
+      const clock = new HandClock()
+      const window = slidingWindow({ limit: 3, windowMs: 1000, clock })
+      window.allow(3)
+      clock.ms = 900
+      window.configure({ limit: 3, windowMs: 10_000 })
+      expect(window.refusal(callOf()).message).toContain('3 in 10000 ms is the limit')
+      clock.ms = 10_999
+      expect(window.allow()).toBe(false)
+      clock.ms = 11_000
+      expect(window.allow()).toBe(true)
+    })
+
+    it('forgets in a shorter window what is too old for it', () => {
+      const clock = new HandClock()
+      const window = slidingWindow({ limit: 3, windowMs: 10_000, clock })
+      window.allow(2)
+      clock.ms = 5000
+      window.allow(1)
+      window.configure({ limit: 3, windowMs: 1000 })
+      expect(window.stats()).toMatchObject({ used: 1 })
+    })
+
+    it('never lets more than the limit into a window, as far back as it knows, whatever changes', () => {
+      const step = fc.record({
+        afterMs: fc.oneof(fc.nat(20), fc.nat(150), fc.constantFrom(0, 100, 1000, 5000)),
+        cost: fc.integer({ min: 1, max: 3 }),
+        change: fc.option(
+          fc.record({
+            limit: fc.integer({ min: 0, max: 10 }),
+            windowMs: fc.constantFrom(100, 300, 1000, 4000),
+            buckets: fc.constantFrom(1, 3, 10),
+          }),
+          { freq: 4 },
+        ),
+      })
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+          const clock = new HandClock()
+          let settings = { limit: 5, windowMs: 1000, buckets: 10 }
+          const window = slidingWindow({ ...settings, clock })
+          const admitted: { atMs: number; cost: number }[] = []
+          const within = (ms: number) =>
+            admitted.filter(({ atMs }) => clock.ms - atMs < ms).reduce((sum, { cost }) => sum + cost, 0)
+          let knownFromMs = 0
+          let lateMs = 0 // for how much longer than the window it may count: each change of it moves what is old a bucket on
+          for (const { afterMs, cost, change } of steps) {
+            clock.ms += afterMs
+            if (change !== null) {
+              knownFromMs = Math.max(knownFromMs, clock.ms - settings.windowMs)
+              lateMs += settings.windowMs / settings.buckets
+              settings = change
+              window.configure(change)
+            }
+            const { limit, windowMs, buckets } = settings
+            if (window.allow(cost)) {
+              admitted.push({ atMs: clock.ms, cost })
+              expect(within(Math.min(windowMs, clock.ms - knownFromMs))).toBeLessThanOrEqual(limit)
+            } else expect(within(windowMs + windowMs / buckets + lateMs) + cost).toBeGreaterThan(limit)
+          }
+          expect(window.stats()).toMatchObject({ admitted: admitted.length })
+        }),
+        { numRuns: 500 },
+      )
+    })
   })
 
-  it.each([
-    [{ limit: -1, windowMs: 1000 }, 'the limit of a sliding window is a number of calls from 0, not -1'],
-    [{ limit: Number.NaN, windowMs: 1000 }, 'a number of calls from 0, not NaN'],
-    [
-      { limit: 1, windowMs: 0 },
-      'the windowMs of a sliding window is a number of milliseconds above 0, not 0',
-    ],
-    [{ limit: 1 } as { limit: number; windowMs: number }, 'milliseconds above 0, not undefined'],
-    [
-      { limit: 1, windowMs: 1000, buckets: 0 },
-      'the buckets of a sliding window are a whole number from 1, not 0',
-    ],
-  ])('refuses %o', (options, message) => {
-    expect(() => slidingWindow(options)).toThrow(message)
-  })
+  itRefuses((options: SlidingWindowOptions) => slidingWindow({ clock: new HandClock(), ...options }), good, [
+    [{ ...good, limit: -1 }, 'the limit of a sliding window is a number of calls from 0, not -1'],
+    [{ ...good, limit: Number.NaN }, 'a number of calls from 0, not NaN'],
+    [{ limit: 1 }, 'the windowMs of a sliding window is a number of milliseconds above 0, not undefined'],
+    [{ ...good, windowMs: 0 }, 'milliseconds above 0, not 0'],
+    [{ ...good, buckets: 0 }, 'the buckets of a sliding window are a whole number from 1, not 0'],
+  ])
 
-  it('refuses costs and limits that are none', () => {
+  it('refuses costs that are none', () => {
     const window = slidingWindow({ limit: 1, windowMs: 1000 })
     expect(() => window.allow(-1)).toThrow(
       'the cost of a call under a sliding window is a number from 0, not -1',
     )
     expect(() => window.enter(callOf({ cost: Number.NaN }))).toThrow('not NaN')
-    expect(() => window.setLimit(-1)).toThrow('the limit of a sliding window')
   })
 })

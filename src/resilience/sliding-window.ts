@@ -35,14 +35,21 @@ const rounding = 1e-9
  * ```
  * @throws ArgumentError if `limit` is below 0, `windowMs` not above it, or `buckets` is not a whole number from 1.
  */
-export function slidingWindow({
-  limit,
-  windowMs,
-  buckets = 10,
-  name = kind,
-  clock = scheduler().coarseClock,
-}: SlidingWindowOptions): SlidingWindow {
-  checkLimit(limit)
+export function slidingWindow(options: SlidingWindowOptions): SlidingWindow {
+  const { name = kind, clock = scheduler().coarseClock } = options
+  return new SlidingWindow(new Figures(kind, name), settingsOf(options), clock)
+}
+
+interface Settings {
+  readonly limit: number
+  readonly windowMs: number
+  readonly buckets: number
+}
+
+function settingsOf({ limit, windowMs, buckets = 10 }: SlidingWindowOptions): Settings {
+  if (typeof limit !== 'number' || !(limit >= 0)) {
+    throw new ArgumentError(`the limit of a sliding window is a number of calls from 0, not ${String(limit)}`)
+  }
   if (typeof windowMs !== 'number' || !(windowMs > 0 && windowMs < Infinity)) {
     throw new ArgumentError(
       `the windowMs of a sliding window is a number of milliseconds above 0, not ${String(windowMs)}`,
@@ -53,13 +60,7 @@ export function slidingWindow({
       `the buckets of a sliding window are a whole number from 1, not ${String(buckets)}`,
     )
   }
-  // One more than the window is long, since the current one is not full yet.
-  return new SlidingWindow(
-    new Figures(kind, name),
-    limit,
-    new RollingWindow(buckets + 1, windowMs / buckets, 1),
-    clock,
-  )
+  return { limit, windowMs, buckets }
 }
 
 /**
@@ -70,20 +71,25 @@ export function slidingWindow({
  * sight): it takes calls to be spread evenly, and lets through up to twice the limit where they come at its end.
  */
 export class SlidingWindow implements Limit {
+  private window: RollingWindow
+
   /** @internal */
   constructor(
     readonly figures: Figures,
-    private most: number,
-    private readonly window: RollingWindow,
+    private settings: Settings,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    const { windowMs, buckets } = settings
+    // One more than the window is long, since the current one is not full yet.
+    this.window = new RollingWindow(buckets + 1, windowMs / buckets, 1)
+  }
 
   get ignoresLeave(): true {
     return true
   }
 
   get limit(): number {
-    return this.most
+    return this.settings.limit
   }
 
   /**
@@ -94,7 +100,7 @@ export class SlidingWindow implements Limit {
     checkCost(kind, cost)
     const { window, figures } = this
     const nowMs = this.clock.now()
-    if (window.sum(nowMs, 0) + cost > this.most + rounding) {
+    if (window.sum(nowMs, 0) + cost > this.limit + rounding) {
       figures.refuse()
       return false
     }
@@ -118,8 +124,9 @@ export class SlidingWindow implements Limit {
 
   refusal({ cost }: Asking): Refused {
     const { name } = this.figures
-    const why = `${this.most} in ${(this.window.buckets - 1) * this.window.widthMs} ms is the limit`
-    if (cost > this.most) {
+    const { limit, windowMs } = this.settings
+    const why = `${limit} in ${windowMs} ms is the limit`
+    if (cost > limit) {
       return new Refused(kind, name, `it costs ${cost}, and ${why}`, undefined, this.quota())
     }
     return new Refused(kind, name, why, this.delayOf(cost), this.quota())
@@ -127,24 +134,31 @@ export class SlidingWindow implements Limit {
 
   /** What is left of the limit, and when there is more of it: 0 if all of it is left. */
   quota(): Quota {
-    const left = Math.max(0, this.most - this.window.sum(this.clock.now(), 0))
+    const { limit } = this
+    const left = Math.max(0, limit - this.window.sum(this.clock.now(), 0))
     const remaining = Math.floor(left + rounding)
-    return { limit: this.most, remaining, resetMs: this.delayOf(Math.min(this.most, remaining + 1)) }
+    return { limit, remaining, resetMs: this.delayOf(Math.min(limit, remaining + 1)) }
   }
 
   /**
-   * Changes the limit from now on; what has been counted still counts.
-   * @throws ArgumentError if it is not a number from 0.
+   * Changes the settings from now on; what has been counted still counts. With another `windowMs` or other `buckets` a call
+   * may count for up to one of the old buckets longer. A longer window begins with what the shorter one still knew, so it
+   * has seen all of its time only once that has passed.
+   * @throws ArgumentError as `slidingWindow` does; nothing is changed then.
    */
-  setLimit(limit: number): void {
-    checkLimit(limit)
-    this.most = limit
-    this.figures.tell('changed', { limit })
+  configure(options: SlidingWindowOptions): void {
+    const before = this.settings
+    const settings = settingsOf(options)
+    const { windowMs, buckets } = settings
+    this.window = this.window.resizedByEnd(this.clock.now(), buckets + 1, windowMs / buckets)
+    this.settings = settings
+    this.figures.changed(before, settings)
   }
 
   stats(): GuardStats {
+    const { limit } = this
     const used = this.window.sum(this.clock.now(), 0)
-    return this.figures.stats(used + 1 > this.most + rounding ? 'refusing' : 'ok', { limit: this.most, used })
+    return this.figures.stats(used + 1 > limit + rounding ? 'refusing' : 'ok', { limit, used })
   }
 
   /** When so many old calls have left the window that there is room for `cost`. */
@@ -153,13 +167,7 @@ export class SlidingWindow implements Limit {
     const nowMs = this.clock.now()
     let used = window.sum(nowMs, 0)
     let age = window.buckets
-    while (used + cost > this.most + rounding && age > 0) used -= window.at(nowMs, --age, 0)
+    while (used + cost > this.limit + rounding && age > 0) used -= window.at(nowMs, --age, 0)
     return age === window.buckets ? 0 : window.leavesAtMs(nowMs, age) - nowMs
-  }
-}
-
-function checkLimit(limit: number): void {
-  if (typeof limit !== 'number' || !(limit >= 0)) {
-    throw new ArgumentError(`the limit of a sliding window is a number of calls from 0, not ${String(limit)}`)
   }
 }

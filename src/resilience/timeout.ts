@@ -88,8 +88,9 @@ export class Timeout implements Wrapper {
    */
   configure({ ms }: TimeoutOptions): void {
     checkTimeout(ms)
+    const before = { ms: this.limitMs }
     this.limitMs = ms
-    this.figures.tell('changed', { ms })
+    this.figures.changed(before, { ms })
   }
 
   // A call that has to wait has a goroutine of its own: a caller that ran it itself would wait for as long as its `finally`

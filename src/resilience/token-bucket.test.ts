@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { callOf, HandClock } from '../../test/resilience/hand-clock.js'
+import { badRates, itRefuses } from '../../test/resilience/refuses.js'
+import { start } from '../../test/resilience/start.js'
 import { background } from '../context/background.js'
 import { withCancel } from '../context/cancel.js'
 import { withTimeout } from '../context/deadline.js'
 import { Canceled } from '../runtime/errors.js'
 import { go } from '../runtime/go.js'
-import type { Operation } from '../runtime/operation.js'
 import { scheduler } from '../runtime/scheduler.js'
 import { sleep } from '../runtime/sleep.js'
 import { bubble, waitIdle } from '../testing/bubble.js'
@@ -14,28 +15,16 @@ import type { GuardEvent } from './figures.js'
 import { MUST_WAIT, REFUSED } from './guard.js'
 import { policy } from './policy.js'
 import { Refused } from './refused.js'
-import type { Running } from './run.js'
-import { type TokenBucket, tokenBucket } from './token-bucket.js'
+import { type TokenBucket, type TokenBucketOptions, tokenBucket } from './token-bucket.js'
 
 const ctx = background()
+const good = { rate: 10, burst: 1 }
 
 /** How often in a row `bucket` lets in. */
 function allowed(bucket: TokenBucket, most = 100): number {
   let count = 0
   while (count < most && bucket.allow()) count++
   return count
-}
-
-/** A goroutine that waits; its value is when it had its turn, or what it failed with. */
-function start(wait: Operation<unknown> | Running<unknown>) {
-  return go(function* () {
-    try {
-      yield* wait
-    } catch (error) {
-      return error
-    }
-    return scheduler().clock.now()
-  })
 }
 
 describe('tokenBucket', () => {
@@ -212,7 +201,7 @@ describe('tokenBucket', () => {
       const bucket = tokenBucket({ rate: 10, burst: 5, clock: new HandClock() })
       bucket.allow(5)
       const r = bucket.reserve(2)
-      bucket.setRate(100)
+      bucket.configure({ rate: 100, burst: 5 })
       r.cancel()
       expect(bucket.available).toBe(-2)
       const endless = tokenBucket({ rate: Infinity, burst: 5, clock: new HandClock() })
@@ -425,56 +414,146 @@ describe('tokenBucket', () => {
         const waiting = start(bucket.wait(callOf()))
         yield* waitIdle()
         bucket.allow()
-        bucket.setRate(20)
+        bucket.configure({ rate: 20, burst: 1 })
         yield* waiting
         expect(told).toEqual([
           { kind: 'token bucket', name: 'a', what: 'waited' },
           { kind: 'token bucket', name: 'a', what: 'refused' },
-          { kind: 'token bucket', name: 'a', what: 'changed', detail: { rate: 20, burst: 1 } },
+          { kind: 'token bucket', name: 'a', what: 'changed', detail: { rate: 20, burst: 1, maxWaitMs: 0 } },
         ])
         expect(bucket.stats()).toMatchObject({ admitted: 2, refused: 2 })
       }))
   })
 
-  describe('setRate and setBurst', () => {
-    it('count what has come so far at the old rate', () => {
+  describe('configure', () => {
+    it('counts what has come so far at the old rate', () => {
       const clock = new HandClock()
       const bucket = tokenBucket({ rate: 10, burst: 10, clock })
       bucket.allow(10)
       clock.ms = 500
-      bucket.setRate(2)
+      bucket.configure({ rate: 2, burst: 10 })
       expect(bucket.available).toBe(5)
       clock.ms = 1000
       expect(bucket.available).toBe(6)
       expect(bucket.rate).toBe(2)
     })
 
-    it('drop the tokens that a smaller bucket does not hold', () => {
+    it('drops the tokens that a smaller bucket does not hold', () => {
       const bucket = tokenBucket({ rate: 10, burst: 10, clock: new HandClock() })
-      bucket.setBurst(4)
+      bucket.configure({ rate: 10, burst: 4 })
       expect(allowed(bucket)).toBe(4)
-      bucket.setBurst(8)
+      bucket.configure({ rate: 10, burst: 8 })
       expect(bucket.burst).toBe(8)
       expect(allowed(bucket)).toBe(0)
     })
 
-    it('leave those who wait the time that they were told', () =>
+    it('leaves those who wait the time that they were told', () =>
       bubble(function* () {
-        const bucket = tokenBucket({ rate: 10, burst: 1 })
+        const bucket = tokenBucket({ rate: 10, burst: 1, maxWaitMs: 200 })
         bucket.allow()
-        const waiting = start(bucket.wait())
+        const waiting = [start(bucket.wait()), start(bucket.wait(callOf()))]
         yield* waitIdle()
-        bucket.setRate(1)
-        expect(yield* waiting).toBe(100)
+        bucket.configure({ rate: 1, burst: 1 })
+        expect(bucket.enter(callOf()), 'maxWaitMs is what it is by default').toBe(REFUSED)
+        const turns = []
+        for (const g of waiting) turns.push(yield* g)
+        expect(turns).toEqual([100, 200])
       }))
 
-    it('change this bucket and no other that was made with the same settings', () => {
+    it('changes this bucket and no other that was made with the same settings', () => {
       const clock = new HandClock()
       const a = tokenBucket({ rate: 10, burst: 10, clock })
       const b = tokenBucket({ rate: 10, burst: 10, clock })
-      a.setRate(1)
-      a.setBurst(2)
+      a.configure({ rate: 1, burst: 2 })
       expect([b.rate, b.burst]).toEqual([10, 10])
+    })
+
+    it('keeps counts, name and clock', () => {
+      const clock = new HandClock()
+      const bucket = tokenBucket({ rate: 10, burst: 2, clock, name: 'a' })
+      allowed(bucket)
+      bucket.configure({ rate: 20, burst: 2, name: 'b', clock: new HandClock(1e6) })
+      expect(bucket.stats()).toMatchObject({ name: 'a', admitted: 2, refused: 1, tokens: 0 })
+      clock.ms = 50
+      expect(bucket.available).toBe(1)
+    })
+
+    it('gives nothing back of what was reserved under other settings, be they the same again', () => {
+      const clock = new HandClock()
+      const bucket = tokenBucket({ rate: 10, burst: 5, clock })
+      bucket.allow(5)
+      const first = bucket.reserve(2)
+      bucket.configure({ rate: 10, burst: 5 })
+      first.cancel()
+      expect(bucket.available, 'nothing has changed').toBe(0)
+      const second = bucket.reserve(2)
+      bucket.configure({ rate: 100, burst: 5 })
+      bucket.configure({ rate: 10, burst: 5 })
+      second.cancel()
+      expect(bucket.available).toBe(-2)
+    })
+
+    it('tells of what is new', () => {
+      const bucket = tokenBucket({ rate: 10, burst: 1, name: 'a', clock: new HandClock() })
+      const told: unknown[] = []
+      bucket.figures.watch(({ what, detail }) => told.push([what, detail]))
+      bucket.configure({ rate: 10, burst: 1 })
+      bucket.configure({ rate: 10, burst: 1, maxWaitMs: 50 })
+      expect(told).toEqual([['changed', { rate: 10, burst: 1, maxWaitMs: 50 }]])
+    })
+
+    it('admits at most the largest burst and what comes at the rates that hold, over any interval', () => {
+      const step = fc.record({
+        passMs: fc.oneof(fc.constant(0), fc.nat(50), fc.nat(3000)),
+        what: fc.constantFrom('allow', 'allow', 'reserve', 'cancel', 'configure'),
+        cost: fc.integer({ min: 1, max: 4 }),
+        which: fc.nat(),
+        settings: fc.record({
+          rate: fc.constantFrom(0, 1, 3, 10, 1000),
+          burst: fc.integer({ min: 1, max: 6 }),
+        }),
+      })
+      let configured = 0
+      fc.assert(
+        fc.property(fc.array(step, { minLength: 20, maxLength: 80, size: 'max' }), (steps) => {
+          const clock = new HandClock()
+          const bucket = tokenBucket({ rate: 10, burst: 5, clock })
+          let came = 0 // what the rates that held have brought since the beginning
+          const cameAt = (ms: number) => came + (bucket.rate * (ms - clock.ms)) / 1000
+          let grants: { at: number; atMs: number; cost: number; cancel: () => void }[] = []
+          for (const { passMs, what, cost, which, settings } of steps) {
+            came += (bucket.rate * passMs) / 1000
+            clock.ms += passMs
+            if (what === 'allow') {
+              if (bucket.allow(cost)) grants.push({ at: came, atMs: clock.ms, cost, cancel: () => {} })
+            } else if (what === 'reserve') {
+              const r = bucket.reserve(cost)
+              const atMs = clock.ms + r.delayMs
+              if (r.ok) grants.push({ at: cameAt(atMs), atMs, cost, cancel: () => r.cancel() })
+            } else if (what === 'cancel') {
+              const pending = grants.filter(({ atMs }) => atMs > clock.ms)
+              const given = pending[which % pending.length]
+              given?.cancel()
+              grants = grants.filter((each) => each !== given)
+            } else {
+              configured++
+              bucket.configure(settings)
+              // Those who wait keep the time that they were told: they come on top of what the new rate gives.
+              grants = grants.filter(({ atMs }) => atMs <= clock.ms)
+            }
+          }
+          for (const from of grants) {
+            for (const to of grants.filter(({ atMs }) => atMs >= from.atMs)) {
+              const inside = grants.filter(({ atMs }) => atMs >= from.atMs && atMs <= to.atMs)
+              const admitted = inside.reduce((sum, each) => sum + each.cost, 0)
+              if (admitted > 6 + to.at - from.at + 1e-6)
+                expect(admitted).toBeLessThanOrEqual(6 + to.at - from.at)
+            }
+          }
+        }),
+        { numRuns: 500, seed: 8 },
+      )
+      expect(configured).toBeGreaterThan(1000)
     })
   })
 
@@ -496,32 +575,19 @@ describe('tokenBucket', () => {
       yield* waitIdle()
     }))
 
-  it.each([
-    [{ rate: -1, burst: 1 }, 'the rate of a token bucket is a number of calls a second from 0, not -1'],
-    [
-      { rate: Number.NaN, burst: 1 },
-      'the rate of a token bucket is a number of calls a second from 0, not NaN',
-    ],
-    [{ rate: '5' as unknown as number, burst: 1 }, 'a second from 0, not 5; Infinity is no limit'],
+  itRefuses((options: TokenBucketOptions) => tokenBucket({ clock: new HandClock(), ...options }), good, [
+    ...badRates('token bucket', good),
     [{ rate: 10, burst: 0 }, 'the burst of a token bucket is a number of tokens from 1, not 0'],
     [{ rate: 10, burst: Infinity }, 'for no limit set the rate to Infinity'],
-    [{ rate: 10 } as { rate: number; burst: number }, 'a number of tokens from 1, not undefined'],
-    [
-      { rate: 10, burst: 1, maxWaitMs: -5 },
-      'the option maxWaitMs of a token bucket is a number of milliseconds from 0, not -5; with 0 nothing waits',
-    ],
-  ])('refuses %o', (options, message) => {
-    expect(() => tokenBucket(options)).toThrow(message)
-  })
+    [{ rate: 10 }, 'a number of tokens from 1, not undefined'],
+  ])
 
-  it('refuses costs, rates and bursts that are none', () => {
+  it('refuses costs that are none', () => {
     const bucket = tokenBucket({ rate: 10, burst: 1 })
     const noCost = 'the cost of a call under a token bucket is a number from 0, not '
     expect(() => bucket.allow(-1)).toThrow(`${noCost}-1`)
     expect(() => bucket.reserve(Number.NaN)).toThrow(`${noCost}NaN`)
     expect(() => bucket.wait(-2)).toThrow(`${noCost}-2`)
     expect(() => bucket.enter(callOf({ cost: -3 }))).toThrow(`${noCost}-3`)
-    expect(() => bucket.setRate(-1)).toThrow('the rate of a token bucket')
-    expect(() => bucket.setBurst(0)).toThrow('the burst of a token bucket')
   })
 })

@@ -1,20 +1,11 @@
 import type { Context } from '../context/context.js'
 import type { Clock } from '../runtime/clock.js'
-import { ArgumentError } from '../runtime/errors.js'
 import type { Operation } from '../runtime/operation.js'
-import { scheduler } from '../runtime/scheduler.js'
 import { Figures, type GuardStats } from './figures.js'
 import { type Call, MUST_WAIT, REFUSED } from './guard.js'
-import {
-  type Asking,
-  checkCost,
-  checkRate,
-  checkWait,
-  isInTime,
-  type Limit,
-  shortestWaitMs,
-} from './limit.js'
+import { type Asking, checkCost, isInTime, type Limit, shortestWaitMs } from './limit.js'
 import { type Quota, Refused } from './refused.js'
+import { type TokenBucketSettings, tokenBucketSettings } from './token-bucket-settings.js'
 import { Reservation, TokenTurn } from './token-reservation.js'
 
 export interface TokenBucketOptions {
@@ -44,7 +35,7 @@ const kind = 'token bucket'
  * @throws ArgumentError if `rate` or `maxWaitMs` is below 0, or `burst` is not a number from 1.
  */
 export function tokenBucket(options: TokenBucketOptions): TokenBucket {
-  return new TokenBucket(settingsOf(options))
+  return new TokenBucket(tokenBucketSettings(options))
 }
 
 /**
@@ -53,7 +44,7 @@ export function tokenBucket(options: TokenBucketOptions): TokenBucket {
  * arrival.
  */
 export class TokenBucket implements Limit {
-  private settings: Settings
+  private settings: TokenBucketSettings
   /** Tokens at `lastMs`; below 0, those that were reserved ahead. */
   private tokens: number
   private lastMs: number
@@ -63,7 +54,7 @@ export class TokenBucket implements Limit {
   private counts: Figures | undefined = undefined
 
   /** @internal */
-  constructor(settings: Settings) {
+  constructor(settings: TokenBucketSettings) {
     this.settings = settings
     this.tokens = settings.burst
     this.lastMs = settings.clock.now()
@@ -168,21 +159,17 @@ export class TokenBucket implements Limit {
   }
 
   /**
-   * Changes the rate from now on. Those who wait keep the time that they were told. Source: Go's `Limiter.SetLimit`.
-   * @throws ArgumentError if it is not a number from 0.
+   * Changes the settings from now on. What has come so far came at the old rate; tokens stay, but for those that a smaller
+   * bucket does not hold. Those who wait keep the time that they were told. Source: Go's `Limiter.SetLimit`, `SetBurst`.
+   * @throws ArgumentError as `tokenBucket` does; nothing is changed then.
    */
-  setRate(rate: number): void {
-    checkRate(kind, rate)
-    this.change({ ...this.settings, rate })
-  }
-
-  /**
-   * Changes the size of the bucket; tokens that do not fit are gone. Source: Go's `Limiter.SetBurst`.
-   * @throws ArgumentError if it is not a number from 1.
-   */
-  setBurst(burst: number): void {
-    checkBurst(burst)
-    this.change({ ...this.settings, burst })
+  configure(options: TokenBucketOptions): void {
+    const before = this.settings
+    const settings = tokenBucketSettings(options, before)
+    this.spend(0, settings.clock.now())
+    this.settings = settings
+    const { rate, burst, maxWaitMs } = settings
+    this.counts?.changed(before, { rate, burst, maxWaitMs })
   }
 
   stats(): GuardStats {
@@ -209,21 +196,23 @@ export class TokenBucket implements Limit {
 
   /** @internal */
   takeAhead(cost: number): Reservation {
-    const { clock, rate } = this.settings
-    const nowMs = clock.now()
+    const { settings } = this
+    const nowMs = settings.clock.now()
     const delayMs = this.delayOf(cost, nowMs)
     if (delayMs < Infinity) this.spend(cost, nowMs)
-    return new Reservation(this, cost, clock, nowMs + delayMs, rate)
+    return new Reservation(this, cost, nowMs + delayMs, settings)
   }
 
   /**
    * @internal Gives back `cost` tokens that were to be used at `atMs`. Those who reserved later were told times that count
-   * on them, so what they took is not given back: otherwise newcomers would come in beside them. After a change of the rate
-   * nothing is given back. Source: Go's `Reservation.CancelAt`, whose `lastEvent` is here when the debt is paid.
+   * on them, so what they took is not given back: otherwise newcomers would come in beside them. Once other settings have
+   * come in between nobody knows what that is, and nothing is given back. Source: Go's `Reservation.CancelAt`, whose
+   * `lastEvent` is here when the debt is paid.
    */
-  giveBack(cost: number, atMs: number, rate: number): void {
-    const nowMs = this.settings.clock.now()
-    if (rate !== this.settings.rate || rate === Infinity || atMs < nowMs) return
+  giveBack(cost: number, atMs: number, settings: TokenBucketSettings): void {
+    const { rate, clock } = settings
+    const nowMs = clock.now()
+    if (settings !== this.settings || rate === Infinity || atMs < nowMs) return
     const tokens = this.tokensAt(nowMs)
     const paidMs = tokens < 0 ? nowMs - (tokens / rate) * 1000 : nowMs
     const reservedLater = Math.max(0, ((paidMs - atMs) * rate) / 1000)
@@ -274,49 +263,4 @@ export class TokenBucket implements Limit {
     counts.refused = this.refused
     return counts
   }
-
-  private change(settings: Settings): void {
-    this.spend(0, settings.clock.now()) // what has come so far came at the old rate
-    this.settings = settings
-    const { rate, burst } = settings
-    this.counts?.tell('changed', { rate, burst })
-  }
-}
-
-/**
- * What a bucket is made of. Buckets that are made one after the other with the same settings share one object of them, so
- * that a bucket per client costs a hundred bytes.
- */
-interface Settings {
-  readonly rate: number
-  readonly burst: number
-  readonly maxWaitMs: number
-  readonly name: string
-  readonly clock: Clock
-}
-
-let latest: Settings | undefined
-
-function settingsOf(options: TokenBucketOptions): Settings {
-  const { rate, burst, maxWaitMs = 0, name = kind, clock = scheduler().coarseClock } = options
-  if (
-    latest?.rate === rate &&
-    latest.burst === burst &&
-    latest.maxWaitMs === maxWaitMs &&
-    latest.name === name &&
-    latest.clock === clock
-  )
-    return latest
-  checkRate(kind, rate)
-  checkBurst(burst)
-  checkWait(kind, 'maxWaitMs', maxWaitMs)
-  latest = { rate, burst, maxWaitMs, name, clock }
-  return latest
-}
-
-function checkBurst(burst: number): void {
-  if (typeof burst === 'number' && burst >= 1 && burst < Infinity) return
-  throw new ArgumentError(
-    `the burst of a token bucket is a number of tokens from 1, not ${String(burst)}; for no limit set the rate to Infinity`,
-  )
 }

@@ -1,10 +1,10 @@
 import type { Context } from '../context/context.js'
-import type { Clock } from '../runtime/clock.js'
 import { Operation } from '../runtime/operation.js'
 import { type Scheduler, scheduler } from '../runtime/scheduler.js'
 import type { Deadline } from '../runtime/timers.js'
 import type { Asking } from './limit.js'
 import type { TokenBucket } from './token-bucket.js'
+import type { TokenBucketSettings } from './token-bucket-settings.js'
 
 /** Tokens taken ahead, for one who acts later. Source: Go's `rate.Reservation`. */
 export class Reservation {
@@ -14,9 +14,8 @@ export class Reservation {
   constructor(
     private readonly bucket: TokenBucket,
     private readonly cost: number,
-    private readonly clock: Clock,
     private readonly atMs: number,
-    private readonly rate: number,
+    private readonly settings: TokenBucketSettings,
   ) {
     this.isHeld = this.ok
   }
@@ -28,14 +27,14 @@ export class Reservation {
 
   /** How long to wait from now before acting, in ms; `Infinity` if it is not `ok`. */
   get delayMs(): number {
-    return Math.max(0, this.atMs - this.clock.now())
+    return Math.max(0, this.atMs - this.settings.clock.now())
   }
 
   /** For one who will not act after all: gives back what nobody who came later counts on. Once it is time, nothing. */
   cancel(): void {
     if (!this.isHeld) return
     this.isHeld = false
-    this.bucket.giveBack(this.cost, this.atMs, this.rate)
+    this.bucket.giveBack(this.cost, this.atMs, this.settings)
   }
 }
 

@@ -12,6 +12,15 @@ const RUNNING = 0
 const DRAINING = 1
 const MEASURING = 2
 
+export interface VegasSettings {
+  /** Where it begins. */
+  readonly initial: number
+  readonly min: number
+  readonly max: number
+  /** How often the latency without a queue is measured, in the long run. */
+  readonly measureEveryMs: number
+}
+
 /**
  * Estimates how many calls something takes at once before they queue: the limit at which about √limit of them do.
  *
@@ -50,14 +59,11 @@ export class VegasLimit {
   private peak = 0
   private wasFull = false
 
-  /** @param measureEveryMs how often the latency without a queue is measured, in the long run. */
   constructor(
-    initial: number,
-    private readonly min: number,
-    private readonly max: number,
-    private readonly measureEveryMs: number,
+    private settings: VegasSettings,
     nowMs: number,
   ) {
+    const { initial } = settings
     this.exact = initial
     this.limitBefore = initial
     this.limitMeasured = initial
@@ -67,6 +73,17 @@ export class VegasLimit {
 
   get limit(): number {
     return Math.floor(this.exact)
+  }
+
+  /** Keeps to other bounds from now on, and measures as often as it says there. What is known of latency stays. */
+  configure(settings: VegasSettings): void {
+    this.settings = settings
+    this.set(this.exact)
+    this.limitMeasured = Math.min(this.limitMeasured, settings.max) // it has not fallen from there by itself
+    const sooner = this.intervalMs - settings.measureEveryMs
+    if (sooner <= 0) return
+    this.intervalMs -= sooner
+    this.measureAtMs -= sooner
   }
 
   /** So many are under way, and perhaps one was held up by the limit. */
@@ -132,7 +149,7 @@ export class VegasLimit {
   }
 
   private measured(nowMs: number): boolean {
-    this.intervalMs = Math.min(2 * this.intervalMs, this.measureEveryMs)
+    this.intervalMs = Math.min(2 * this.intervalMs, this.settings.measureEveryMs)
     this.measureAtMs = nowMs + this.intervalMs
     this.limitMeasured = this.exact
     if (this.calls === 0) return false
@@ -156,6 +173,7 @@ export class VegasLimit {
   }
 
   private set(limit: number): void {
-    this.exact = Math.max(this.min, Math.min(this.max, limit))
+    const { min, max } = this.settings
+    this.exact = Math.max(min, Math.min(max, limit))
   }
 }
