@@ -7,7 +7,9 @@ import { HttpError } from './http-error.js'
  */
 export function refusal(error: Refused, status: 429 | 503): HttpError {
   const { retryAfterMs, quota } = error
-  return new HttpError(status, 'Too much is asked at the moment.', {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0 // as that of `Refused`
+  const told = new HttpError(status, 'Too much is asked at the moment.', {
     headers: {
       ...(retryAfterMs !== undefined && { 'Retry-After': String(seconds(retryAfterMs)) }),
       ...(quota !== undefined && {
@@ -17,6 +19,8 @@ export function refusal(error: Refused, status: 429 | 503): HttpError {
     },
     cause: error,
   })
+  Error.stackTraceLimit = stackTraceLimit
+  return told
 }
 
 /** Rounded up: who comes back a moment too early is refused again. */

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Connection } from '../net/connection.js'
 import type { DateHeader } from './date-header.js'
 import { BodySender } from './body-sender.js'
-import { type BodySource, checkStatus, type HttpResponse } from './response.js'
+import { type BodySource, checkStatus, type HttpResponse, type ResponseBody } from './response.js'
 import { discardBody } from './produce-body.js'
 import { flat } from './bytes.js'
 import type { ResponseHeaders } from './response-headers.js'
@@ -62,6 +62,12 @@ export function writeResponse(
   return undefined
 }
 
+/** A text as long as its bytes are, or bytes. */
+function sized(body: ResponseBody): ResponseBody {
+  if (typeof body !== 'string' || (body.length <= mostAtOnceBytes && isAscii(body))) return body
+  return Buffer.from(body, 'utf8')
+}
+
 function writeAny(
   out: Connection,
   req: Asked,
@@ -70,10 +76,10 @@ function writeAny(
 ): BodySender | undefined {
   const { status, headers } = response
   checkStatus(status) // it may have been set since
-  const body = typeof response.body === 'string' ? Buffer.from(response.body, 'utf8') : response.body
+  const body = sized(response.body)
   if (hasOption(headers, 'close')) req.keepAlive = false
   const isBodiless = status === 204 || status === 304
-  const isFixed = body === undefined || body instanceof Uint8Array
+  const isFixed = body === undefined || typeof body === 'string' || body instanceof Uint8Array
   const declared = declaredLength(headers)
   const isChunked = !isFixed && !isBodiless && declared === undefined && req.minorVersion === 1
   // Without a length and chunks, the end of the connection is the end of the body.
@@ -95,8 +101,10 @@ function writeAny(
     return undefined
   }
   if (!isFixed) return new BodySender(out, body as BodySource, isChunked, declared)
-  if (body.length > mostAtOnceBytes) return new BodySender(out, inPieces(body), false, body.length)
-  out.writeBytes(body)
+  if (typeof body === 'string')
+    out.write(body) // in one piece with the head
+  else if (body.length > mostAtOnceBytes) return new BodySender(out, inPieces(body), false, body.length)
+  else out.writeBytes(body)
   return undefined
 }
 

@@ -78,8 +78,8 @@ export class Results {
     this.bytes += bytes
     this.latencies.add(latencyMs * 1000, count)
     this.firstBytes.add(firstByteMs * 1000, count)
-    let ofStatus = this.statuses.get(status)
-    if (ofStatus === undefined) this.statuses.set(status, (ofStatus = new Distribution()))
+    const ofStatus = this.statuses.get(status) ?? new Distribution()
+    this.statuses.set(status, ofStatus)
     ofStatus.add(latencyMs * 1000, count)
   }
 

@@ -159,6 +159,7 @@ export class Listener {
     const isTurn = this.on.beginEvent()
     try {
       this.onSocket(socket)
+      this.on.expectMore() // libuv accepts one connection a poll
     } finally {
       if (isTurn) this.on.endEvent()
     }

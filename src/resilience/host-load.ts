@@ -9,7 +9,9 @@ const delayOfFullMs = 100
 const resolutionMs = 10
 /** A look at the counters is taken so often at most, and weighs as much as the time since the last one. */
 const everyMs = 250
-const memoryMs = 1000
+/** How long the averages remember, while they rise and while they fall. */
+const riseMs = 250
+const fallMs = 1000
 /** So often at most a goroutine is sent through the run queue. */
 const probeEveryMs = 20
 
@@ -53,8 +55,9 @@ export class HostLoad {
     const delayMs = Math.max(0, this.delay.percentile(99) / 1e6 - resolutionMs)
     this.delay.reset()
     this.lookedMs += elapsedMs
-    const weight = 1 - Math.exp(-elapsedMs / memoryMs)
-    this.average += (Math.max(utilization, delayMs / delayOfFullMs) - this.average) * weight
+    const now = Math.max(utilization, delayMs / delayOfFullMs)
+    const weight = 1 - Math.exp(-elapsedMs / (now > this.average ? riseMs : fallMs))
+    this.average += (now - this.average) * weight
   }
 
   /** Sends a goroutine through the run queue. */

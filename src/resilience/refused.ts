@@ -10,7 +10,11 @@ export interface Quota {
   readonly resetMs: number
 }
 
-/** A guard did not let a call in. The call was not made, so it may be made again: `retryAfterMs` says when. */
+/**
+ * A guard did not let a call in. The call was not made, so it may be made again: `retryAfterMs` says when.
+ *
+ * It has no stack: refusals come by the thousand, and taking one costs more than all the rest of a refusal.
+ */
 export class Refused extends SluiceError {
   readonly code = 'ERR_SLUICE_REFUSED'
 
@@ -28,6 +32,9 @@ export class Refused extends SluiceError {
     readonly quota?: Quota,
   ) {
     const then = retryAfterMs === undefined ? '' : `; come back in ${Math.ceil(retryAfterMs)} ms`
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(`${guard} refused the call: ${why}${then}`)
+    Error.stackTraceLimit = stackTraceLimit
   }
 }

@@ -56,12 +56,20 @@ describe('shedder', () => {
     expect(fill(seasoned(0.5, { threshold: 0.5 }).guard)).toBeLessThan(15)
   })
 
-  it('lets in as many at once as have been worked off, and fewer the greater the load, but some at any load', () => {
+  it('lets in as many at once as have been worked off, however great the load', () => {
     const at = (load: number) => fill(seasoned(load).guard)
     expect(at(0.9)).toBe(11)
-    expect(at(0.95)).toBe(6)
-    expect(at(1)).toBe(2)
-    expect(at(7)).toBe(2)
+    expect(at(1)).toBe(11)
+    expect(at(7)).toBe(11)
+  })
+
+  it('lets in a quarter more than has been worked off once it refuses, to see whether more is possible', () => {
+    const { guard } = seasoned(1)
+    fill(guard)
+    expect(guard.stats().state).toBe('refusing')
+    for (let i = 0; i < 11; i++) guard.leave(0, NEVER_RAN, undefined, 0)
+    for (let i = 0; i < 13; i++) expect(guard.enter(callOf())).toBe(0)
+    expect(guard.enter(callOf())).toBe(REFUSED)
   })
 
   it('refuses nobody while nothing is known', () => {
@@ -71,7 +79,7 @@ describe('shedder', () => {
     expect(fill(guard)).toBe(Infinity)
   })
 
-  it('lets a single burst through: the average has to be too high as well', () => {
+  it('lets a single burst through: to begin with, the average has to be too high as well', () => {
     const { guard } = seasoned(0.9)
     for (let i = 0; i < 50; i++) expect(guard.enter(callOf())).toBe(0)
   })

@@ -24,8 +24,9 @@ const defaults = { threshold: 0.9, coolOffMs: 1000, name: 'shedder' }
 /** Five seconds, in tenths: long enough for the best tenth to be a good one, short enough to forget a better time. */
 const buckets = 50
 const bucketMs = 100
-/** However great the load, so much of what has been possible is let in: or nobody would see that it is possible again. */
-const leastShare = 0.1
+
+/** So much more than is known to be possible is let in, or nobody would see that more is possible. Source: BBR's gain. */
+const probeGain = 1.25
 
 /** Figures of the window. */
 const passes = 0
@@ -37,11 +38,11 @@ const shares: Readonly<Record<Priority, number>> = { low: 0.7, normal: 1, high: 
 /**
  * Refuses early when the service has more to do than it can: once the load is at `threshold`, and until a while after it has
  * fallen below, no more calls are let in at once than have been worked off best: the most calls in a tenth of a second, times
- * the least mean latency, of the last five seconds (Little's law), less the more the load exceeds the threshold. So the
- * queue stays short whatever is offered. Calls of low priority are refused first.
+ * the least mean latency, of the last five seconds (Little's law). So the queue stays short whatever is offered. Calls of low
+ * priority are refused first.
  *
- * Both the calls that are inside now and their average have to exceed that, so that a single burst is let through. While
- * nothing is known, nothing is refused.
+ * To begin with it, the average of those that are inside has to exceed that as well, so that a single burst is let through.
+ * While nothing is known, nothing is refused.
  *
  * ```ts
  * app.use(guarded(policy(shedder()), { priority: (req) => (req.path === '/pay' ? 'high' : 'normal') }))
@@ -171,9 +172,10 @@ export class Shedder implements Gate {
   }
 
   private isTooMuch(nowMs: number, share: number): boolean {
-    const over = (1 - this.load()) / (1 - this.settings.threshold)
-    const most = this.mostFlying(nowMs) * share * Math.min(1, Math.max(leastShare, over))
-    return this.flying > most && this.averageFlying > most
+    const most = this.mostFlying(nowMs) * share
+    return this.isShedding
+      ? this.flying >= most * probeGain
+      : this.flying >= most && this.averageFlying >= most
   }
 
   /** How many calls at once have been worked off without a queue; `Infinity` while nothing is known. */
