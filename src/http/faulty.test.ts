@@ -10,6 +10,7 @@ import { withTimeout } from '../context/deadline.js'
 import { background } from '../context/background.js'
 import type { FaultRule } from '../resilience/faults/fault-rule.js'
 import { type Faults, faults } from '../resilience/faults/faults.js'
+import { rules } from '../resilience/rules/rules.js'
 import { chan } from '../runtime/chan.js'
 import { hostNow } from '../runtime/clock.js'
 import { go } from '../runtime/go.js'
@@ -83,6 +84,19 @@ describe('faulty', () => {
       const response = yield* answerOf(guard, () => text('hello'))
       expect(response).toMatchObject({ status: 200, body: 'hello' })
       expect(guard.stats()).toMatchObject({ admitted: 1, aborted: 0 })
+    }))
+
+  it('takes the faults of a policy of rules, as they are at each request', () =>
+    bubble(function* () {
+      const all = rules({ orders: { faults: { rules: [] } } })
+      const harm = faulty(all.policy('orders', { faults: { enabled: true } }))
+      const ask = () => through(harm, new MemoryRequest('GET /'), () => text('hello'))
+      expect((yield* ask()).status).toBe(200)
+      yield* all.patch({ orders: { faults: { rules: [{ error: { status: 503 }, forMs }] } } })
+      const failed = yield* go(ask).outcome()
+      expect(failed.error).toMatchObject({ status: 503 })
+      yield* all.patch({ orders: null })
+      expect((yield* ask()).status).toBe(200)
     }))
 
   it('holds requests up before they are handled, for as long as their contexts last', () =>

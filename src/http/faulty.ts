@@ -1,4 +1,5 @@
-import type { Faults } from '../resilience/faults/faults.js'
+import { Faults } from '../resilience/faults/faults.js'
+import type { Policy } from '../resilience/policy.js'
 import type { ConnectionReset } from '../resilience/faults/fault-error.js'
 import { ClientGone } from './body.js'
 import { harmBody, hasBody } from './faulty-body.js'
@@ -14,6 +15,9 @@ import { type BodySource, HttpResponse } from './response.js'
  * an error, lose their connection before they are handled or in the middle of the answer's body, and that body is no faster
  * than a rule says. Middlewares before it see what it does as if the handler had done it.
  *
+ * Of a policy of rules it takes the `faults` that are among its guards then, and passes requests by the others: give it a
+ * resource of its own.
+ *
  * A connection that breaks takes all its requests with it; over HTTP/2 it is only the request's own stream that does.
  *
  * ```ts
@@ -21,9 +25,9 @@ import { type BodySource, HttpResponse } from './response.js'
  * app.use('/orders', faulty(harm))
  * ```
  */
-export function faulty(faults: Faults): Middleware {
+export function faulty(faults: Faults | Policy): Middleware {
   return function* faulty(req, next) {
-    const strike = faults.strike()
+    const strike = faultsOf(faults)?.strike()
     if (strike === undefined) return yield* next()
     yield* strike.delay(req.ctx)
     const error = strike.failure()
@@ -40,6 +44,11 @@ export function faulty(faults: Faults): Middleware {
     }
     return response
   }
+}
+
+function faultsOf(given: Faults | Policy): Faults | undefined {
+  if (given instanceof Faults) return given
+  return given.guards.find((guard) => guard instanceof Faults)
 }
 
 /**

@@ -72,7 +72,6 @@ export class Run<T> implements Call, Running<T> {
   private rest: Iterator<Parked, unknown, unknown> | undefined
   private isBegun: boolean
   private isCalled: boolean
-  private isTimed: boolean
   private entered: number
   /** What the gates gave, where it was not 0: mostly there is one at most, that of a breaker. */
   private ticket: number
@@ -91,7 +90,6 @@ export class Run<T> implements Call, Running<T> {
     this.rest = undefined
     this.isBegun = false
     this.isCalled = false
-    this.isTimed = false
     this.entered = 0
     this.ticket = 0
     this.ticketOf = -1
@@ -138,7 +136,7 @@ export class Run<T> implements Call, Running<T> {
    */
   arrive(): this {
     try {
-      if (this.pass()) this.startClock()
+      this.pass()
       return this
     } catch (error) {
       this.leave(NEVER_RAN, error)
@@ -216,7 +214,8 @@ export class Run<T> implements Call, Running<T> {
     const { layer, fn, ctx } = this
     this.isCalled = true
     this.rest = undefined
-    if (!this.isTimed) this.startClock()
+    layer.timing ??= timingOf(layer.gates)
+    if (layer.timing !== NOBODY_ASKS) this.startedMs = nowMs(layer.timing)
     if (layer.wrapper !== undefined) {
       this.rest = layer.wrapper.wrap(this.attempt(layer.inner as Layer))
       return false
@@ -232,13 +231,6 @@ export class Run<T> implements Call, Running<T> {
         [Symbol.iterator]()
     else this.value = made as T
     return this.rest === undefined
-  }
-
-  private startClock(): void {
-    const { layer } = this
-    layer.timing ??= timingOf(layer.gates)
-    this.isTimed = true
-    if (layer.timing !== NOBODY_ASKS) this.startedMs = nowMs(layer.timing)
   }
 
   private attempt(inner: Layer): Attempt<T> {

@@ -68,8 +68,22 @@ describe('shedder', () => {
     fill(guard)
     expect(guard.stats().state).toBe('refusing')
     for (let i = 0; i < 11; i++) guard.leave(0, NEVER_RAN, undefined, 0)
-    for (let i = 0; i < 13; i++) expect(guard.enter(callOf())).toBe(0)
+    for (let i = 0; i < 13; i++) expect(guard.enter(callOf())).toBe(0) // 12.5, and one that waits for its turn
     expect(guard.enter(callOf())).toBe(REFUSED)
+  })
+
+  it('has a lull of a tenth of a second now and then while it refuses, so that the queue goes', () => {
+    const { guard, clock } = seasoned(1)
+    fill(guard)
+    while (guard.inFlight > 0) guard.leave(0, NEVER_RAN, undefined, 0)
+    const inTenths = Array.from({ length: 25 }, () => {
+      clock.ms += 100
+      while (guard.inFlight > 0) guard.leave(0, NEVER_RAN, undefined, 0)
+      while (guard.enter(callOf()) !== REFUSED);
+      return guard.inFlight
+    })
+    expect(inTenths.filter((each) => each === 5)).toHaveLength(1)
+    expect(inTenths.filter((each) => each === 13)).toHaveLength(24)
   })
 
   it('refuses nobody while nothing is known', () => {

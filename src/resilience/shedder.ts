@@ -28,6 +28,23 @@ const bucketMs = 100
 /** So much more than is known to be possible is let in, or nobody would see that more is possible. Source: BBR's gain. */
 const probeGain = 1.25
 
+/**
+ * So many more may wait for their turn: a service that can do one thing at a time would stand idle for part of the time if
+ * whatever comes while it is busy were refused. Source: the loss of a queue M/M/1/K, which is 1/(K + 1) at full load.
+ */
+const waiting = 1
+
+/**
+ * Of so many tenths of a second one is a lull while it refuses: only half as many are let in, so that the queue is gone and
+ * calls show how long they take without one. Otherwise the least latency of the window would grow with the queue that it is
+ * to limit. Source: BBR's ProbeRTT.
+ */
+const lullEvery = 25
+
+function isLull(nowMs: number): boolean {
+  return Math.floor(nowMs / bucketMs) % lullEvery === 0
+}
+
 /** Figures of the window. */
 const passes = 0
 const totalMs = 1
@@ -173,9 +190,10 @@ export class Shedder implements Gate {
 
   private isTooMuch(nowMs: number, share: number): boolean {
     const most = this.mostFlying(nowMs) * share
-    return this.isShedding
-      ? this.flying >= most * probeGain
-      : this.flying >= most && this.averageFlying >= most
+    const queue = waiting * share
+    const next = this.flying + 1
+    if (!this.isShedding) return next > most + queue && this.averageFlying >= most
+    return next > (isLull(nowMs) ? Math.max(1, most / 2) : most * probeGain + queue)
   }
 
   /** How many calls at once have been worked off without a queue; `Infinity` while nothing is known. */

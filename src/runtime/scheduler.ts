@@ -26,6 +26,8 @@ import { Timers } from './timers.js'
 const budgetMs = 2
 /** How often in a row the runnext slot is taken before the queue gets its turn. */
 const longestRelay = 32
+/** What is collected during a turn is not held back for longer, where goroutines take their time. */
+const longestHoldMs = budgetMs / 4
 /** Polls in a row, at most, that are asked for more before goroutines run. At some 50 µs for a connection that is 3 ms. */
 const mostPolls = 64
 /** Operations between two readings of the clock, at most; fewer while goroutines take long between operations. */
@@ -121,9 +123,9 @@ export interface Heartbeat {
   rest(): void
 }
 
-/** Who collects something during a turn and passes it on at its end: bytes that leave in one write. */
+/** Who collects something during a turn and passes it on: bytes that leave in one write. */
 export interface TurnWatcher {
-  /** The goroutines have had their turn; the event loop is next. Called once for each `atTurnEnd`. */
+  /** The goroutines have had their turn, or take long for it. Called once for each `atTurnEnd`. */
   turnEnded(): void
 }
 
@@ -171,6 +173,8 @@ export class Scheduler {
   /** Where the last event came from there may be more; and how often that was asked already. */
   private mayHaveMore = false
   private polls = 0
+  /** When those who collect during a turn were told last. */
+  private toldMs = -Infinity
   private readonly watchers: TurnWatcher[] = []
   private sliceStartMs = -Infinity
   private checkedMs = -Infinity
@@ -242,7 +246,7 @@ export class Scheduler {
     this.mayHaveMore = true
   }
 
-  /** Calls `watcher` at the end of this turn, or of the next one where none runs. */
+  /** Calls `watcher` at the end of this turn, or at the beginning of the next one where none runs. */
   atTurnEnd(watcher: TurnWatcher): void {
     this.watchers.push(watcher)
     if (!this.running) this.soon()
@@ -367,9 +371,11 @@ export class Scheduler {
     this.onTurn?.()
     this.running = true
     this.isOver = false
+    this.toldMs = now
     thread.fuel = Math.min(thread.fuel, this.fullTank)
     let more = true
     try {
+      if (this.watchers.length > 0) this.tellWatchers() // what events have done has no need to wait for goroutines
       do {
         this.relays = !this.shuffle
         this.runQueue()
@@ -383,6 +389,14 @@ export class Scheduler {
     }
     thread.heartbeat?.rest()
     if (more || !this.isIdle) this.afterEventLoop()
+  }
+
+  private tellInBetween(): void {
+    const { relays } = this
+    this.relays = false
+    this.toldMs = this.checkedMs
+    this.tellWatchers()
+    this.relays = relays
   }
 
   private tellWatchers(): void {
@@ -414,7 +428,10 @@ export class Scheduler {
       }
       this.step(g)
       // Where a goroutine saw that the slice is over, but had not had its own turn yet, it ends here, behind it.
-      if (--thread.fuel < 0 ? this.sliceIsOver() : this.isOver) return
+      if (--thread.fuel >= 0) {
+        if (this.isOver) return
+      } else if (this.sliceIsOver()) return
+      else if (this.watchers.length > 0 && this.checkedMs - this.toldMs > longestHoldMs) this.tellInBetween()
     }
   }
 
@@ -474,8 +491,11 @@ export class Scheduler {
     this.checkedMs = now
     this.recent = now
     this.answers = Math.min(this.fullTank, mostAnswers)
-    if (passedMs < budgetMs / 8) this.fullTank = Math.min(this.fullTank * 2, mostFuel)
-    else if (passedMs > budgetMs / 2) this.fullTank = Math.max(1, this.fullTank >> 3)
+    // Only of a tank that was driven: what passes between two turns says nothing about how long goroutines take.
+    if (this.running) {
+      if (passedMs < budgetMs / 8) this.fullTank = Math.min(this.fullTank * 2 || 1, mostFuel)
+      else if (passedMs > budgetMs / 2) this.fullTank >>= 3
+    }
     thread.fuel = this.shuffle ? 0 : this.fullTank
     thread.decis = Math.floor(now / 100)
     if (thread.heartbeat !== undefined) thread.heartbeat.beat(now)
