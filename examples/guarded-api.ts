@@ -2,9 +2,9 @@
 //   npx tsx --tsconfig tsconfig.dist.json examples/guarded-api.ts
 //   npx sluice bench http://localhost:8080/prices/tea --rate 200 -z 60s      # in another terminal, and meanwhile:
 //   curl -s localhost:8080/guards
-//   curl -X PATCH localhost:8080/rules -H 'Authorization: Bearer only for this example' -H 'Content-Type: application/json' \
+//   curl -X PATCH localhost:8080/rules -H 'Authorization: Bearer only-for-this-example' -H 'Content-Type: application/json' \
 //     -d '{"GET /prices/:item": {"tokenBucket": {"rate": 50}}}'
-//   curl -X PATCH localhost:8080/rules -H 'Authorization: Bearer only for this example' -H 'Content-Type: application/json' \
+//   curl -X PATCH localhost:8080/rules -H 'Authorization: Bearer only-for-this-example' -H 'Content-Type: application/json' \
 //     -d '{"warehouse": {"faults": {"rules": [{"error": {"status": 503}, "forMs": 20000}]}}}'
 import { main, sleep } from 'sluice'
 import { deadlines, faulty, guarded, health, httpClient, json, router, rulesApi, serve } from 'sluice/http'
@@ -55,7 +55,7 @@ main(function* () {
   const app = router()
   app.use(health())
   app.get('/guards', () => json({ asked, fallback: toPrices.stats()[0], ...guards.stats() }))
-  app.use(rulesApi(guards, { token: 'only for this example' }))
+  app.use(rulesApi(guards, { token: 'only-for-this-example' }))
   app.use(deadlines({ maxMs: 2000 }))
   app.use(guarded(guards, { key: (req) => req.remoteAddress }))
   app.get('/prices/:item', function* (req) {

@@ -41,6 +41,7 @@ export async function outage(): Promise<string> {
     'env',
     'NODE_ENV=production',
     `PORT=${port}`,
+    `TSX_TSCONFIG_PATH=${file('../tsconfig.dist.json')}`,
     process.execPath,
     '--import',
     'tsx',
@@ -104,7 +105,7 @@ async function breakDependency(): Promise<void> {
   }
   const response = await fetch(`${url}/rules`, {
     method: 'PATCH',
-    headers: { authorization: 'Bearer only for this example', 'content-type': 'application/json' },
+    headers: { authorization: 'Bearer only-for-this-example', 'content-type': 'application/json' },
     body: JSON.stringify({ warehouse: { faults: { rules: [rule] } } }),
   })
   if (!response.ok) throw new Error(`PATCH /rules: ${response.status} ${await response.text()}`)

@@ -261,6 +261,8 @@ describe('an attack on the API of rules', () => {
     ['', 'at least 16 characters'],
     ['short', 'openssl rand -hex 32'],
     [undefined, 'at least 16 characters'],
+    ['a token with spaces in it', 'letters, digits and'],
+    ['a-token-with-ümlauts', 'letters, digits and'],
   ])('cannot count on a token that is none: %j', (weak, message) => {
     expect(() => rulesApi(rules({}), { token: weak as string })).toThrow(message)
   })

@@ -86,6 +86,10 @@ function bearer(token: string): Middleware {
       `rulesApi() needs a token of at least ${shortestToken} characters, for whoever has it controls the service: make one with "openssl rand -hex 32"`,
     )
   }
+  if (!/^[\w.~+/-]+=*$/.test(token))
+    throw new ArgumentError(
+      'rulesApi() needs a token of letters, digits and -._~+/ only, or no Authorization header could show it: make one with "openssl rand -hex 32"',
+    )
   const digest = digestOf(token)
   return (req, next) => {
     const [, given] = /^Bearer +(\S+) *$/i.exec(req.header('authorization') ?? '') ?? []
