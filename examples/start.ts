@@ -33,6 +33,7 @@ What to try next:
   npx tsx --tsconfig tsconfig.dist.json examples/hello.ts      the smallest server; PROCS=all for every core
   npx tsx --tsconfig tsconfig.dist.json examples/json-api.ts   validated bodies, parameters, errors as problems
   npx tsx --tsconfig tsconfig.dist.json examples/chat.ts       WebSocket rooms, with a page
+  npx tsx --tsconfig tsconfig.dist.json examples/guarded-api.ts   guard rails, whose rules change while it serves
   npx tsx examples/density.ts           a million goroutines: their memory, and how soon they run
   npx tsx examples/dispatch.ts          a pipeline with back-pressure
   npx tsx --tsconfig tsconfig.dist.json examples/parallel/mandelbrot.ts   every core: a picture, in bands`)

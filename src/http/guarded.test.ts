@@ -76,6 +76,10 @@ async function ask(gate: Gate, path: string, options?: GuardedOptions) {
 }
 
 describe('guarded', () => {
+  it.each([undefined, null, {}, 'GET /'])('needs a policy or rules, not %j', (none) => {
+    expect(() => guarded(none as never)).toThrow('guarded() needs a policy or rules')
+  })
+
   it('lets requests pass the guards, which see who asks for how much', async () => {
     const { gate, seen } = gateOf('bulkhead', () => false)
     const { response } = await ask(gate, '/', {

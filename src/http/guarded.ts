@@ -3,6 +3,7 @@ import { Refused } from '../resilience/refused.js'
 import type { Rules } from '../resilience/rules/rules.js'
 import type { Priority } from '../resilience/guard.js'
 import type { Running } from '../resilience/run.js'
+import { ArgumentError } from '../runtime/errors.js'
 import type { Routine } from '../runtime/operation.js'
 import type { Middleware } from './handler.js'
 import { refusal } from './refusal.js'
@@ -43,9 +44,14 @@ const limits: ReadonlySet<string> = new Set([
  * app.use(guarded(await rules('rules.yaml')))
  * ```
  * Source: RFC 6585, 4; draft-ietf-httpapi-ratelimit-headers.
+ * @throws ArgumentError if it is given neither a policy nor rules.
  */
 export function guarded(guards: Policy | Rules, options: GuardedOptions = {}): Middleware {
   const { key, priority, cost } = options
+  if (typeof (guards as Partial<Rules> | undefined)?.stats !== 'function')
+    throw new ArgumentError(
+      `guarded() needs a policy or rules, as in guarded(policy(…)), not ${String(guards)}`,
+    )
   const policyOf = guards instanceof Policy ? () => guards : byResource(guards, options.resource)
   // A plain function: guards count a request from its arrival, also while its goroutine waits for its turn, and who is
   // refused costs no goroutine.

@@ -7,6 +7,7 @@ import { Figures, type GuardStats } from './figures.js'
 import { type Call, type Gate, MUST_WAIT, REFUSED } from './guard.js'
 import { checkQueue } from './limit.js'
 import { Refused } from './refused.js'
+import { checkGiven } from './given.js'
 
 export interface BulkheadOptions {
   /** What may be under way at once: calls, or the sum of their costs. */
@@ -31,6 +32,7 @@ const kind = 'bulkhead'
  * @throws ArgumentError if `limit` is not a whole number from 1, `queue` not one from 0, or `maxWaitMs` not above 0.
  */
 export function bulkhead(options: BulkheadOptions): Bulkhead {
+  checkGiven('bulkhead', options)
   return new Bulkhead(new Figures(kind, options.name ?? kind), settingsOf(options))
 }
 

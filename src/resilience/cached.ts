@@ -8,6 +8,7 @@ import { Figures, type GuardStats } from './figures.js'
 import type { Attempt, Wrapper } from './guard.js'
 import { LruMap } from './lru-map.js'
 import { type SharedCall, SharedCalls } from './shared-calls.js'
+import { checkGiven } from './given.js'
 
 export interface CachedOptions {
   /** How long a value is given without a call, in ms. */
@@ -37,6 +38,7 @@ export interface CachedOptions {
  * @throws ArgumentError if `ttlMs` is not above 0, `staleMs` below 0, or `maxKeys` not a whole number from 1.
  */
 export function cached(options: CachedOptions): Cached {
+  checkGiven('cached', options)
   return new Cached(new Figures('cached', options.name ?? 'cached'), options)
 }
 

@@ -8,6 +8,7 @@ import type { Attempt, Wrapper } from './guard.js'
 import { type Callee, invokeWithin } from './invoke-within.js'
 import { LruMap } from './lru-map.js'
 import { isRetryable } from './is-retryable.js'
+import { checkGiven } from './given.js'
 
 /** What is given instead: exactly one of `value`, `call` and `lastGood`. */
 export type FallbackOptions = (
@@ -42,6 +43,7 @@ export type FallbackOptions = (
  * @throws ArgumentError if it is not exactly one of the three, or a limit is none.
  */
 export function fallback(options: FallbackOptions): Fallback {
+  checkGiven('fallback', options)
   return new Fallback(new Figures('fallback', options.name ?? 'fallback'), options)
 }
 

@@ -14,6 +14,7 @@ import { Refused } from './refused.js'
 import type { RetryBudget } from './retry-budget.js'
 import { isRetryable, pushbackMs } from './is-retryable.js'
 import { Trial } from './trial.js'
+import { checkGiven } from './given.js'
 
 export interface HedgeOptions {
   /** How long a call may take before it is made once more beside, in ms: its 95th percentile, say. 0 makes all at once. */
@@ -41,6 +42,7 @@ export interface HedgeOptions {
  * @throws ArgumentError if `delayMs` is not a finite number from 0, or `attempts` not a whole number from 2 to 5.
  */
 export function hedge(options: HedgeOptions): Hedge {
+  checkGiven('hedge', options)
   return new Hedge(new Figures('hedge', options.name ?? 'hedge'), options)
 }
 

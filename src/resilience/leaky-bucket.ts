@@ -17,6 +17,7 @@ import {
   shortestWaitMs,
 } from './limit.js'
 import { type Quota, Refused } from './refused.js'
+import { checkGiven } from './given.js'
 
 export interface LeakyBucketOptions {
   /** Calls that leave in a second, one after the other. 0: none; `Infinity`: no limit. */
@@ -50,6 +51,7 @@ const mostLateMs = 5
  * @throws ArgumentError if `rate` or `maxWaitMs` is below 0, or `queue` is not a whole number from 0.
  */
 export function leakyBucket(options: LeakyBucketOptions): LeakyBucket {
+  checkGiven('leakyBucket', options)
   const { name = kind, clock = scheduler().clock } = options
   return new LeakyBucket(new Figures(kind, name), settingsOf(options), clock)
 }

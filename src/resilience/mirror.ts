@@ -8,6 +8,7 @@ import { Figures, type GuardStats } from './figures.js'
 import type { Attempt, Call, Wrapper } from './guard.js'
 import { type Callee, invokeWithin } from './invoke-within.js'
 import { Trial } from './trial.js'
+import { checkGiven } from './given.js'
 
 export interface MirrorOptions {
   /** Which share of the calls is mirrored, from 0 to 1. */
@@ -35,6 +36,7 @@ export interface MirrorOptions {
  * @throws ArgumentError if `share` is not from 0 to 1, `call` no function, or a limit is none.
  */
 export function mirror(options: MirrorOptions): Mirror {
+  checkGiven('mirror', options)
   return new Mirror(new Figures('mirror', options.name ?? 'mirror'), options)
 }
 

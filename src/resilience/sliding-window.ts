@@ -8,6 +8,7 @@ import { type Asking, checkCost, type Limit } from './limit.js'
 import { NoQueue } from './no-queue.js'
 import { type Quota, Refused } from './refused.js'
 import { RollingWindow } from './rolling-window.js'
+import { checkGiven } from './given.js'
 
 export interface SlidingWindowOptions {
   /** Calls, or the sum of their costs, in any `windowMs`. */
@@ -36,6 +37,7 @@ const rounding = 1e-9
  * @throws ArgumentError if `limit` is below 0, `windowMs` not above it, or `buckets` is not a whole number from 1.
  */
 export function slidingWindow(options: SlidingWindowOptions): SlidingWindow {
+  checkGiven('slidingWindow', options)
   const { name = kind, clock = scheduler().coarseClock } = options
   return new SlidingWindow(new Figures(kind, name), settingsOf(options), clock)
 }

@@ -11,6 +11,7 @@ import { Figures, type GuardStats } from './figures.js'
 import type { Attempt, Wrapper } from './guard.js'
 import { TimedOut } from './timed-out.js'
 import { Trial } from './trial.js'
+import { checkGiven } from './given.js'
 
 export interface TimeoutOptions {
   /** How long a call may take, in ms, with all that the guards behind this one do: waits in queues, retries. */
@@ -29,7 +30,9 @@ export interface TimeoutOptions {
  * Source: Go's `http.TimeoutHandler`.
  * @throws ArgumentError if `ms` is not a finite number above 0.
  */
-export function timeout({ ms, name = 'timeout' }: TimeoutOptions): Timeout {
+export function timeout(options: TimeoutOptions): Timeout {
+  checkGiven('timeout', options)
+  const { ms, name = 'timeout' } = options
   checkTimeout(ms)
   return new Timeout(new Figures('timeout', name), ms)
 }

@@ -7,6 +7,7 @@ import { type Asking, checkCost, isInTime, type Limit, shortestWaitMs } from './
 import { type Quota, Refused } from './refused.js'
 import { type TokenBucketSettings, tokenBucketSettings } from './token-bucket-settings.js'
 import { Reservation, TokenTurn } from './token-reservation.js'
+import { checkGiven } from './given.js'
 
 export interface TokenBucketOptions {
   /** Tokens that come in a second. 0: there is the first burst and no more; `Infinity`: no limit. */
@@ -35,6 +36,7 @@ const kind = 'token bucket'
  * @throws ArgumentError if `rate` or `maxWaitMs` is below 0, or `burst` is not a number from 1.
  */
 export function tokenBucket(options: TokenBucketOptions): TokenBucket {
+  checkGiven('tokenBucket', options)
   return new TokenBucket(tokenBucketSettings(options))
 }
 

@@ -18,6 +18,7 @@ import {
 import { ClusterTurn } from './cluster-turn.js'
 import { type StoreLink, storeLink } from './store-link.js'
 import { TokenSupply } from './token-supply.js'
+import { checkGiven } from '../given.js'
 
 /** Between two looks of those who wait, where fractions of tokens would have it look again at once. */
 const shortestPauseMs = 0.01
@@ -36,6 +37,7 @@ const shortestPauseMs = 0.01
  * @throws ArgumentError if an option is missing or out of its range.
  */
 export function clusterLimit(options: ClusterLimitOptions): ClusterLimit {
+  checkGiven('clusterLimit', options)
   const { store, key, name = kind } = options
   checkKey(key)
   return new ClusterLimit(new Figures(kind, name), storeLink(store), key, settingsOf(options))
