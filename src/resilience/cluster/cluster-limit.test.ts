@@ -1,3 +1,4 @@
+import { start } from '../../../test/resilience/start.js'
 import { describe, expect, it } from 'vitest'
 import { DistantStore } from '../../../test/resilience/distant-store.js'
 import { callOf } from '../../../test/resilience/hand-clock.js'
@@ -5,8 +6,7 @@ import { background } from '../../context/background.js'
 import { withCancel } from '../../context/cancel.js'
 import { withTimeout } from '../../context/deadline.js'
 import { Canceled } from '../../runtime/errors.js'
-import { go } from '../../runtime/go.js'
-import type { Operation, Routine } from '../../runtime/operation.js'
+import type { Routine } from '../../runtime/operation.js'
 import { scheduler } from '../../runtime/scheduler.js'
 import { sleep } from '../../runtime/sleep.js'
 import { bubble, waitIdle } from '../../testing/bubble.js'
@@ -15,7 +15,6 @@ import { MUST_WAIT, REFUSED } from '../guard.js'
 import { keyed } from '../keyed.js'
 import { policy } from '../policy.js'
 import { Refused } from '../refused.js'
-import type { Running } from '../run.js'
 import { type ClusterLimit, clusterLimit } from './cluster-limit.js'
 import type { ClusterLimitOptions } from './cluster-settings.js'
 import { memoryStore } from './memory-store.js'
@@ -23,18 +22,6 @@ import { storeLink } from './store-link.js'
 
 const ctx = background()
 const limits = { key: 'orders', rate: 100, burst: 10, instances: 1 }
-
-/** A goroutine that waits; its value is when it had its turn, or what it failed with. */
-function start(wait: Operation<unknown> | Running<unknown>) {
-  return go(function* () {
-    try {
-      yield* wait
-    } catch (error) {
-      return error
-    }
-    return scheduler().clock.now()
-  })
-}
 
 /** Whether a call is let in, by now or once the store has answered. */
 function* allowed(limit: ClusterLimit, cost = 1): Routine<boolean> {
