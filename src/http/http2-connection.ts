@@ -64,7 +64,7 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
     this.resets = new FloodGuard(rates.reset, this.lastMs)
     this.pings = new FloodGuard(rates.ping, this.lastMs)
     this.settings = new FloodGuard(rates.settings, this.lastMs)
-    socket.on('close', () => this.inTurn(() => this.closed()))
+    socket.on('close', () => this.service.on.inEvent(() => this.closed()))
     this.session = sessionOver(socket, service.limits)
     this.listen()
     service.wheel.set(this, service.checkMs)
@@ -131,10 +131,10 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
   private listen(): void {
     const { session } = this
     session.on('stream', (stream, _headers, flags, raw) =>
-      this.inTurn(() => this.opened(stream as ServerHttp2Stream, flags, raw)),
+      this.service.on.inEvent(() => this.opened(stream as ServerHttp2Stream, flags, raw)),
     )
-    session.on('ping', () => this.inTurn(() => this.guard(this.pings)))
-    session.on('remoteSettings', () => this.inTurn(() => this.guard(this.settings)))
+    session.on('ping', () => this.service.on.inEvent(() => this.guard(this.pings)))
+    session.on('remoteSettings', () => this.service.on.inEvent(() => this.guard(this.settings)))
     session.on('error', (error) => this.failed(error))
   }
 
@@ -227,15 +227,5 @@ export class Http2Connection implements Member, Expiring, StreamHouse {
   private closed(): void {
     this.service.wheel.clear(this)
     this.house.leave(this)
-  }
-
-  private inTurn(event: () => void): void {
-    const { on } = this.service
-    const isTurn = on.beginEvent()
-    try {
-      event()
-    } finally {
-      if (isTurn) on.endEvent()
-    }
   }
 }

@@ -231,11 +231,11 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
 
   private listen(): void {
     const { stream, body } = this
-    stream.on('close', () => this.inTurn(() => this.closed()))
-    stream.on('drain', () => this.inTurn(() => this.drained()))
+    stream.on('close', () => this.on.inEvent(() => this.closed()))
+    stream.on('drain', () => this.on.inEvent(() => this.drained()))
     if (body === undefined) return
-    stream.on('data', (bytes: Buffer) => this.inTurn(() => this.received(bytes, body)))
-    stream.on('end', () => this.inTurn(() => !this.isGone && !stream.aborted && body.end()))
+    stream.on('data', (bytes: Buffer) => this.on.inEvent(() => this.received(bytes, body)))
+    stream.on('end', () => this.on.inEvent(() => !this.isGone && !stream.aborted && body.end()))
   }
 
   private received(bytes: Buffer, body: RequestBody): void {
@@ -260,15 +260,5 @@ export class Http2Exchange implements Exchange, BodyOrigin, BodySink {
     this.body?.fail(gone)
     this.sender?.abort(gone)
     this.req?.finish(gone)
-  }
-
-  /** Events of streams come one by one; what they wake runs in the same turn. */
-  private inTurn(event: () => void): void {
-    const isTurn = this.on.beginEvent()
-    try {
-      event()
-    } finally {
-      if (isTurn) this.on.endEvent()
-    }
   }
 }

@@ -237,6 +237,16 @@ export class Scheduler {
     if (!this.isIdle || this.watchers.length > 0) this.afterEventLoop()
   }
 
+  /** Handles an event of the host: `beginEvent`, and `endEvent` whatever becomes of it. */
+  inEvent(event: () => void): void {
+    const isTurn = this.beginEvent()
+    try {
+      event()
+    } finally {
+      if (isTurn) this.endEvent()
+    }
+  }
+
   /**
    * More may wait where this event came from, of which the host gives one a poll: connections to accept. Goroutines that
    * are ready wait for the next poll then, a bounded number of times. Otherwise each would cost a whole turn, and those who

@@ -171,14 +171,14 @@ export class Exchange extends Dependent implements DispatchHandler, BodyOrigin, 
     if (status < 200 || this.isOver) return
     this.status = status
     this.fields = fields
-    this.inTurn(() => this.waiter?.attempt())
+    this.on.inEvent(() => this.waiter?.attempt())
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.isOver) return
     const { inbox } = this
     this.receivedBytes += chunk.length
-    this.inTurn(() => {
+    this.on.inEvent(() => {
       if (this.receivedBytes > this.limitBytes) this.giveUp(this.tooLarge)
       else inbox.push(chunk)
       if (inbox.waitingBytes <= mostWaitingBytes || inbox.isAwaited) return
@@ -190,7 +190,7 @@ export class Exchange extends Dependent implements DispatchHandler, BodyOrigin, 
   onResponseEnd(): void {
     if (this.isOver) return
     this.close()
-    this.inTurn(() => {
+    this.on.inEvent(() => {
       this.inbox.end()
       this.waiter?.attempt()
       this.connection.release()
@@ -202,7 +202,7 @@ export class Exchange extends Dependent implements DispatchHandler, BodyOrigin, 
     const { upload, message, limits, controller } = this
     // What the source of the body threw is its own affair.
     const reason = upload?.fault ?? transportError(message.what, error, controller !== undefined, limits)
-    this.inTurn(() => this.giveUp(reason))
+    this.on.inEvent(() => this.giveUp(reason))
   }
 
   private close(): void {
@@ -210,16 +210,6 @@ export class Exchange extends Dependent implements DispatchHandler, BodyOrigin, 
     this.leave()
     this.on.externals--
     this.upload?.destroy()
-  }
-
-  /** What it wakes runs in one turn with what other events of the moment wake. */
-  private inTurn(event: () => void): void {
-    const isTurn = this.on.beginEvent()
-    try {
-      event()
-    } finally {
-      if (isTurn) this.on.endEvent()
-    }
   }
 }
 

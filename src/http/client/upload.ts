@@ -45,11 +45,11 @@ export class Upload extends Readable implements BodyWriter {
     if (this.producer === undefined) this.start()
     const { sending } = this
     this.sending = undefined
-    if (sending !== undefined) this.inTurn(() => sending.complete())
+    if (sending !== undefined) this.home.inEvent(() => sending.complete())
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.inTurn(() => this.producer?.cancel(error ?? undefined))
+    this.home.inEvent(() => this.producer?.cancel(error ?? undefined))
     done(error)
   }
 
@@ -67,15 +67,6 @@ export class Upload extends Readable implements BodyWriter {
     else if (!this.destroyed) {
       this.fault = error instanceof Error ? error : new Error(String(error), { cause: error })
       this.destroy(this.fault)
-    }
-  }
-
-  private inTurn(event: () => void): void {
-    const isTurn = this.home.beginEvent()
-    try {
-      event()
-    } finally {
-      if (isTurn) this.home.endEvent()
     }
   }
 }
